@@ -1,0 +1,59 @@
+"""Number Token Loss for the Hugging Face trainers.
+
+The names below are loaded on first use: `import ntl_hf` itself imports neither torch nor transformers.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .arguments import NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
+    from .callback import NTLCallback
+    from .config import NTLConfig
+    from .digit_tokens import add_digit_tokens
+    from .lora import number_lora_config
+    from .loss_module import NTLoss
+    from .number_vocab import NumberVocab
+    from .trainers import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "NTLCallback": "callback",
+    "NTLConfig": "config",
+    "NTLSFTConfig": "arguments",
+    "NTLSFTTrainer": "trainers",
+    "NTLSeq2SeqTrainer": "trainers",
+    "NTLSeq2SeqTrainingArguments": "arguments",
+    "NTLTrainer": "trainers",
+    "NTLTrainingArguments": "arguments",
+    "NTLoss": "loss_module",
+    "NumberVocab": "number_vocab",
+    "add_digit_tokens": "digit_tokens",
+    "number_lora_config": "lora",
+}
+
+__all__ = [  # noqa: RUF022 - the order in which a reader meets them
+    "NTLConfig",
+    "NTLTrainer",
+    "NTLTrainingArguments",
+    "NTLSeq2SeqTrainer",
+    "NTLSeq2SeqTrainingArguments",
+    "NTLSFTTrainer",
+    "NTLSFTConfig",
+    "NTLCallback",
+    "NTLoss",
+    "NumberVocab",
+    "add_digit_tokens",
+    "number_lora_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'ntl_hf' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

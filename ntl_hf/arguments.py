@@ -1,0 +1,71 @@
+"""The argument classes: those of transformers and trl, with the fields of `NTLConfig` under the prefix `ntl_`."""
+
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Any
+
+from transformers import Seq2SeqTrainingArguments, TrainingArguments
+from trl import SFTConfig
+
+from .config import NTLConfig
+
+PREFIX = "ntl_"
+
+
+def _prefixed(setting: Any) -> tuple[str, Any, Any]:
+    return PREFIX + setting.name, setting.type, field(default=setting.default, metadata=dict(setting.metadata))
+
+
+class _NTLFieldsBehaviour:
+    def __post_init__(self) -> None:
+        self.get_ntl_config().check(PREFIX)
+        super().__post_init__()  # type: ignore[misc]
+
+    def get_ntl_config(self) -> NTLConfig:
+        """The `NTLConfig` that the `ntl_` fields describe.
+
+        Raises:
+            ValueError: a setting is out of range; the message names the field with its prefix.
+        """
+        config = NTLConfig()
+        for setting in fields(NTLConfig):
+            setattr(config, setting.name, getattr(self, PREFIX + setting.name))
+        config.check(PREFIX)
+        return config
+
+
+# Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.
+_NTLFields = make_dataclass(
+    "_NTLFields", [_prefixed(setting) for setting in fields(NTLConfig)], bases=(_NTLFieldsBehaviour,)
+)
+
+
+@dataclass
+class NTLTrainingArguments(_NTLFields, TrainingArguments):  # type: ignore[misc, valid-type]
+    """`transformers.TrainingArguments` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+
+
+@dataclass
+class NTLSeq2SeqTrainingArguments(_NTLFields, Seq2SeqTrainingArguments):  # type: ignore[misc, valid-type]
+    """`transformers.Seq2SeqTrainingArguments` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+
+
+@dataclass
+class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
+    """`trl.SFTConfig` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+
+
+def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
+    """The settings a trainer should use: `ntl_config`, else the `ntl_` fields of `args`, else the defaults.
+
+    Raises:
+        ValueError: both are given and disagree; the message names the settings.
+    """
+    from_args = args.get_ntl_config() if isinstance(args, _NTLFieldsBehaviour) else None
+    if ntl_config is None:
+        return from_args or NTLConfig()
+    if from_args is not None and from_args != NTLConfig() and from_args != ntl_config:
+        raise ValueError(
+            "`ntl_config` and the `ntl_` fields of the training arguments disagree "
+            f"({'; '.join(from_args.differences(ntl_config))}). Pass one of the two."
+        )
+    return ntl_config

@@ -1,0 +1,45 @@
+"""`NTLCallback`: the weight of the number loss as a function of the global step."""
+
+import math
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from .config import NTLConfig
+
+
+class NTLCallback(TrainerCallback):
+    """Schedules the weight of the number loss.
+
+    The factor depends on the global step and the number of steps alone, so a resumed run goes on exactly where it
+    was. The trainers add this callback themselves, from `NTLConfig.weight_schedule` and `NTLConfig.warmup_steps`; one
+    that is passed in `callbacks=[...]` takes precedence over both.
+
+    Args:
+        weight_schedule: "constant", "linear" or "cosine"; the last two decay to 0 at the last step.
+        warmup_steps: steps over which the factor rises linearly from 0; below 1, a fraction of all steps.
+
+    Raises:
+        ValueError: unknown schedule, or negative or non-finite warm-up.
+    """
+
+    def __init__(self, weight_schedule: str = "constant", warmup_steps: float = 0.0) -> None:
+        NTLConfig(weight_schedule=weight_schedule, warmup_steps=warmup_steps)  # raises where one is out of range
+        self.weight_schedule = weight_schedule
+        self.warmup_steps = warmup_steps
+        self.factor = 1.0
+
+    def factor_at(self, step: int, total_steps: int) -> float:
+        """The factor of the weight, 0 to 1, for the optimizer step that follows `step` finished ones."""
+        warmup = self.warmup_steps if self.warmup_steps >= 1 else math.ceil(self.warmup_steps * total_steps)
+        if step < warmup:
+            return step / warmup
+        if self.weight_schedule == "constant":
+            return 1.0
+        progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
+        return 1.0 - progress if self.weight_schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.factor = self.factor_at(state.global_step, state.max_steps)

@@ -1,0 +1,104 @@
+"""The head for people who have logits: label log-probs and number logits with one gradient buffer for both."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from ..number_vocab import NumberVocab
+from .output import IGNORE_INDEX, HeadOutput
+
+# Logits that are worked on at a time, in float32: 16 MiB.
+_CHUNK_ELEMENTS = 2**22
+
+
+def head_from_logits(
+    logits: Tensor, labels: Tensor, vocab: NumberVocab, mean_log_probs: bool = False, shift: bool = False
+) -> HeadOutput:
+    """Read the head's output from full logits.
+
+    The results are float32 (float64 for float64 logits) whatever the dtype of the logits; no float32 copy of the
+    logits is made, and the backward pass builds a single gradient of their size for everything read from them.
+
+    Args:
+        logits: `[B, T, V]`, V at least as wide as the largest number token id.
+        labels: `[B, T]`, int64, -100 where there is none.
+        vocab: the number tokens.
+        mean_log_probs: also return the log-probability averaged over the vocabulary, for label smoothing.
+        shift: the logits at position t predict the label at t + 1, as in decoder-only models.
+    """
+    if shift:
+        labels = shift_labels(labels)
+    log_probs, log_normalizer, number_logits, mean = _LogitsHead.apply(
+        logits, labels, vocab.ids_on(logits.device), mean_log_probs
+    )
+    return HeadOutput(
+        log_probs=log_probs,
+        label_mask=labels != IGNORE_INDEX,
+        target=vocab.columns(labels),
+        number_logits=number_logits,
+        log_mass=(number_logits.logsumexp(-1) - log_normalizer).clamp(max=0),
+        mean_log_probs=mean,
+    )
+
+
+def shift_labels(labels: Tensor) -> Tensor:
+    """Labels moved so that position t holds the label that it predicts: `[..., T]`, -100 at the end."""
+    return F.pad(labels[..., 1:], (0, 1), value=IGNORE_INDEX)
+
+
+class _LogitsHead(torch.autograd.Function):
+    """(logits, labels) -> label log-probs, log-normalisers, number logits and, where asked for, mean log-probs."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, labels: Tensor, number_ids: Tensor, with_mean: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        ctx.set_materialize_grads(False)
+        shape, vocab_size = labels.shape, logits.shape[-1]
+        flat, ignored = logits.reshape(-1, vocab_size), (labels == IGNORE_INDEX).reshape(-1)
+        columns = labels.reshape(-1).masked_fill(ignored, 0)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        log_normalizer = flat.new_empty(flat.shape[0], dtype=dtype)
+        for rows in _chunks(flat):
+            log_normalizer[rows] = flat[rows].to(dtype).logsumexp(-1)
+        label_logits = flat.gather(1, columns.unsqueeze(1)).squeeze(1).to(dtype)
+        log_probs = (label_logits - log_normalizer).masked_fill(ignored, 0.0)
+        mean = None
+        if with_mean:
+            mean = (flat.mean(-1, dtype=dtype) - log_normalizer).masked_fill(ignored, 0.0).view(shape)
+        ctx.save_for_backward(flat, columns, ignored, number_ids, log_normalizer)
+        ctx.shape = logits.shape
+        number_logits = flat.index_select(1, number_ids).to(dtype).view(*shape, -1)
+        return log_probs.view(shape), log_normalizer.view(shape), number_logits, mean
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+        flat, columns, ignored, number_ids, log_normalizer = ctx.saved_tensors
+        if not ctx.needs_input_grad[0]:
+            return None, None, None, None
+        zeros = torch.zeros_like(log_normalizer)
+        label, normalizer, mean = (
+            zeros if grad is None else grad.reshape(-1).masked_fill(ignored, 0.0) for grad in (*grads[:2], grads[3])
+        )
+        number = None if grads[2] is None else grads[2].reshape(flat.shape[0], -1)
+        softmax_factor = normalizer - label - mean
+        result = torch.empty_like(flat)
+        for rows in _chunks(flat):
+            part = (flat[rows] - log_normalizer[rows, None]).exp_().mul_(softmax_factor[rows, None])
+            if grads[3] is not None:
+                part.add_(mean[rows, None] / flat.shape[1])
+            part.scatter_add_(1, columns[rows, None], label[rows, None])
+            if number is not None:
+                part.index_add_(1, number_ids, number[rows])
+            # Whatever the logits hold at a position without a label, infinities included, it has no gradient.
+            result[rows] = part.masked_fill_(ignored[rows, None], 0.0)
+        return result.view(ctx.shape), None, None, None
+
+
+def _chunks(flat: Tensor) -> list[slice]:
+    rows = max(1, _CHUNK_ELEMENTS // flat.shape[1])
+    return [slice(start, start + rows) for start in range(0, flat.shape[0], rows)]

@@ -1,0 +1,134 @@
+"""`NTLoss`: the number loss on full logits, for training loops of one's own."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .config import NTLConfig
+from .head import IGNORE_INDEX, HeadOutput, head_from_logits
+from .losses import NumberLoss, expected_value, reduce_losses
+from .number_vocab import NumberVocab
+
+
+class NTLoss(nn.Module):
+    """The Number Token Loss on full logits; add it to cross entropy: `loss = ce + 0.3 * ntl(logits, labels)`.
+
+    Source: Zausinger et al., "Regress, Don't Guess", ICML 2025, arXiv 2411.02083.
+
+    Args:
+        tokenizer: any Hugging Face tokenizer; it is not changed.
+        loss: "was", "mse", "mae", "huber" or "lp", see `NTLConfig`.
+        digits_only: single digits alone count as numbers.
+        reweigh: weigh by the probability on number tokens.
+        squash_factor: for "was", see `ntl_hf.losses.value_distances`.
+        options: further settings of `NTLConfig` that concern the loss: `p`, `huber_delta`.
+
+    Raises:
+        ValueError: unknown loss or a setting out of range.
+        NoNumberTokensError: the tokenizer has no number tokens.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        loss: str = "was",
+        digits_only: bool = True,
+        reweigh: bool = False,
+        squash_factor: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        config = NTLConfig(loss=loss, digits_only=digits_only, reweigh=reweigh, squash_factor=squash_factor, **options)
+        self.vocab = NumberVocab.from_tokenizer(tokenizer, digits_only)
+        self.number_loss = NumberLoss(config, self.vocab.values)
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        loss_weights: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int = IGNORE_INDEX,
+        shift: bool = False,
+    ) -> Tensor:
+        """The loss over the positions whose label is a number token.
+
+        Args:
+            logits: `[B, T, V]`, any float dtype; V may be wider than the tokenizer.
+            labels: `[B, T]`, int64, aligned with the logits.
+            loss_weights: weight of each label, `[B, T]`, 0 or more.
+            reduction: "mean" (weighted, over number tokens), "sum", or "none" (`[B, T]`, 0 off the numbers).
+            ignore_index: label to leave out.
+            shift: for decoder-only models, whose logits at t predict the label at t + 1: labels and weights are as
+                given to the model, and are moved here.
+
+        Returns:
+            float32 (float64 for float64 logits), in the unit of the loss. Without any number in the batch it is 0 and
+            can still be backpropagated.
+
+        Raises:
+            ValueError: shapes that do not fit, negative weights, labels outside the vocabulary, unknown reduction.
+            TypeError: labels that are not int64, or logits that are not floating point.
+        """
+        _check(logits, labels, loss_weights, ignore_index)
+        self.vocab.check_fits(logits.shape[-1])
+        labels = labels.masked_fill(labels == ignore_index, IGNORE_INDEX)
+        head = head_from_logits(logits, labels, self.vocab, shift=shift)
+        losses = self._to(logits.device)(head.number_logits, head.target, head.log_mass)
+        return reduce_losses(losses, _weights(head, loss_weights, shift), reduction)
+
+    @torch.no_grad()
+    def predict_numbers(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """What number the model expects at every position, and how much it believes in a number at all.
+
+        Args:
+            logits: `[B, T, V]`.
+
+        Returns:
+            The expected value, `[B, T]`, in the unit of the values, and the number mass, `[B, T]`, 0 to 1; float32.
+        """
+        number_logits = logits.index_select(-1, self.vocab.ids_on(logits.device)).float()
+        log_mass = number_logits.logsumexp(-1) - logits.logsumexp(-1).float()
+        return expected_value(number_logits, self._to(logits.device).values), log_mass.clamp(max=0).exp()
+
+    def _to(self, device: torch.device) -> NumberLoss:
+        # People write `NTLoss(tokenizer)` beside a model on a GPU and expect it to follow.
+        if self.number_loss.values.device != device:
+            self.number_loss.to(device)
+        return self.number_loss
+
+
+def _weights(head: HeadOutput, loss_weights: Tensor | None, shift: bool) -> Tensor:
+    is_number = head.target >= 0
+    if loss_weights is None:
+        return is_number
+    if shift:
+        loss_weights = nn.functional.pad(loss_weights[..., 1:], (0, 1))
+    return loss_weights * is_number
+
+
+def _check(logits: Tensor, labels: Tensor, loss_weights: Tensor | None, ignore_index: int) -> None:
+    if not torch.is_floating_point(logits):
+        raise TypeError(f"`logits` must be floating point, not {logits.dtype}.")
+    if labels.dtype != torch.long:
+        raise TypeError(f"`labels` must be int64 token ids, not {labels.dtype}.")
+    if logits.ndim != 3 or labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"`logits` must be [B, T, V] and `labels` [B, T]; got {tuple(logits.shape)} and {tuple(labels.shape)}."
+        )
+    if loss_weights is not None and loss_weights.shape != labels.shape:
+        raise ValueError(
+            f"`loss_weights` must have the shape of `labels`, {tuple(labels.shape)}; got {tuple(loss_weights.shape)}."
+        )
+    # Reading values back from an accelerator would stall it on every step.
+    if labels.device.type != "cpu":
+        return
+    if loss_weights is not None and bool((loss_weights < 0).any()):
+        raise ValueError("`loss_weights` must be 0 or more.")
+    outside = ((labels < 0) | (labels >= logits.shape[-1])) & (labels != ignore_index)
+    if bool(outside.any()):
+        raise ValueError(
+            f"`labels` has {int(labels[outside][0])}, outside the vocabulary of {logits.shape[-1]} logits. Use "
+            f"{ignore_index} (`ignore_index`) where there is no label."
+        )

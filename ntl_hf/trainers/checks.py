@@ -1,0 +1,104 @@
+"""What is refused before training starts, in one clear message each."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+
+from ..head import IGNORE_INDEX
+from ..number_vocab import NumberVocab
+
+# Examples read from a data set whose labels are made on the fly, where reading all would be as long as an epoch.
+_SAMPLE = 1000
+
+
+def check_parallelism(trainer: Any) -> None:
+    """Raise `ValueError` under `nn.DataParallel` and DeepSpeed sequence parallelism."""
+    name = type(trainer).__name__
+    if trainer.args.n_gpu > 1:
+        raise ValueError(
+            f"{name} does not support `nn.DataParallel`, which the Trainer falls back to when one process sees "
+            "several GPUs. Start it with `accelerate launch` or `torchrun`, or set `CUDA_VISIBLE_DEVICES` to one GPU."
+        )
+    parallelism = getattr(trainer.accelerator, "parallelism_config", None)
+    if parallelism is not None and parallelism.sp_enabled and parallelism.sp_backend == "deepspeed":
+        raise ValueError(
+            f"{name} does not support DeepSpeed sequence parallelism: the loss is then the model's own, without the "
+            "number loss. Use data parallelism, ZeRO or FSDP2 instead (`sp_size: 1`)."
+        )
+
+
+def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
+    """Return the number of logits of `model`; raise `ValueError` if a number token has none."""
+    vocab_size = int(model.config.get_text_config().vocab_size)
+    vocab.check_fits(vocab_size)
+    return vocab_size
+
+
+def check_labels(labels: Tensor, vocab_size: int) -> None:
+    """Raise `ValueError` if a label is neither -100 nor a token id below `vocab_size`. Reads values back."""
+    outside = ((labels < 0) | (labels >= vocab_size)) & (labels != IGNORE_INDEX)
+    if bool(outside.any()):
+        raise ValueError(
+            f"The labels contain {int(labels[outside][0])}, which is outside the model's vocabulary of {vocab_size} "
+            f"tokens. Use {IGNORE_INDEX} where there is no label, and check that the data was tokenized with this "
+            "model's tokenizer."
+        )
+
+
+def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_size: int) -> None:
+    """Check the labels of a training set and that it has numbers at all.
+
+    A `datasets.Dataset` with a column `labels` is read whole; of another set with a length, the first 1,000 examples
+    are collated; a stream is left to the first batch.
+
+    Raises:
+        ValueError: labels outside the vocabulary, or no number token in any label.
+    """
+    seen_all = _has_label_column(dataset)
+    found = False
+    for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):
+        check_labels(labels, vocab_size)
+        found = found or bool((vocab.columns(labels) >= 0).any())
+    if found or not hasattr(dataset, "__len__"):
+        return
+    message = (
+        "no label of the training set is a number token, so the number loss has nothing to act on. Look at "
+        "`ntl-hf inspect TOKENIZER`, and at which tokens carry labels (completion-only loss masks the prompt); to "
+        "train on cross entropy alone set `ntl_weight` to 0."
+    )
+    if not seen_all and len(dataset) > _SAMPLE:
+        warnings.warn(f"In the first {_SAMPLE} examples, {message}")
+        return
+    raise ValueError(message[0].upper() + message[1:])
+
+
+def _has_label_column(dataset: Any) -> bool:
+    # A transform may change the labels on the fly; the stored column then says nothing.
+    return isinstance(dataset, Dataset) and "labels" in dataset.column_names and dataset.format["type"] != "custom"
+
+
+def _label_column(dataset: Dataset) -> Iterator[Tensor]:
+    # A chunk at a time: a column of a large set does not fit into memory.
+    for batch in dataset.select_columns(["labels"]).with_format("arrow").iter(batch_size=_SAMPLE):
+        column = batch["labels"].combine_chunks()
+        flat = column.flatten() if hasattr(column, "flatten") else column
+        yield torch.from_numpy(flat.to_numpy(zero_copy_only=False).copy()).long()
+
+
+def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        return
+    # A collator may draw random numbers; those of the training that follows must not move.
+    with torch.random.fork_rng(devices=[]):
+        for start in range(0, min(_SAMPLE, len(dataset)), 50):
+            batch = collate([dataset[i] for i in range(start, min(start + 50, _SAMPLE, len(dataset)))])
+            if "labels" not in batch:
+                raise ValueError(
+                    "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, "
+                    "such as `DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
+                )
+            yield batch["labels"].reshape(-1)

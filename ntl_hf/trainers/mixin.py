@@ -1,0 +1,194 @@
+"""`NTLMixin`: what the trainers share. It hands tensors and counts to the objective and holds no maths."""
+
+import logging
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
+
+from ..arguments import resolve_ntl_config
+from ..callback import NTLCallback
+from ..config import FILE_NAME, NTLConfig
+from ..head import IGNORE_INDEX, HeadOutput, shift_labels
+from ..number_vocab import NumberVocab
+from ..objective import ComponentMeter, NTLObjective
+from .checks import check_labels, check_parallelism, check_train_dataset, check_vocab
+
+logger = logging.getLogger(__name__)
+
+
+class NTLMixin:
+    """Adds the number loss to a `transformers` trainer that it is mixed into, before that class.
+
+    Args:
+        ntl_config: the settings; without it, those of the argument class, or the defaults.
+        number_vocab: the number tokens; without it, they are found in the tokenizer.
+
+    The other arguments are those of the stock trainer.
+
+    Raises:
+        ValueError: settings that disagree, no tokenizer, a vocabulary that does not fit the model, `nn.DataParallel`
+            or DeepSpeed sequence parallelism.
+        NoNumberTokensError: the tokenizer has no number tokens.
+    """
+
+    # The loss is divided by counts over the whole optimizer step, so that the Trainer must not divide it again.
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        *args: Any,
+        ntl_config: NTLConfig | None = None,
+        number_vocab: NumberVocab | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        check_parallelism(self)
+        # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
+        # and their gradient depends on the accumulation.
+        self.model_accepts_loss_kwargs = True
+        self.ntl_config = resolve_ntl_config(self.args, ntl_config)
+        self.ntl_callback = self._find_or_add_callback()
+        if number_vocab is None:
+            number_vocab = NumberVocab.from_tokenizer(self._require_tokenizer(), self.ntl_config.digits_only)
+        self._vocab_size = check_vocab(self.model, number_vocab)
+        self.objective = NTLObjective(number_vocab, self.ntl_config)
+        self._meters = {"train": ComponentMeter(), "eval": ComponentMeter()}
+        self._numbers_in_step: Tensor | None = None
+        self._first_batch_checked = False
+        logger.info("%s: %d number tokens, %s", type(self).__name__, len(number_vocab), self.ntl_config)
+
+    def _find_or_add_callback(self) -> NTLCallback:
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, NTLCallback):
+                # What is saved beside the weights has to tell what was in force.
+                self.ntl_config = replace(
+                    self.ntl_config, weight_schedule=callback.weight_schedule, warmup_steps=callback.warmup_steps
+                )
+                return callback
+        callback = NTLCallback(self.ntl_config.weight_schedule, self.ntl_config.warmup_steps)
+        self.add_callback(callback)
+        return callback
+
+    def _require_tokenizer(self) -> Any:
+        if self.processing_class is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the tokenizer to know which tokens are numbers: pass "
+                "`processing_class=tokenizer` (or `number_vocab=NumberVocab...`)."
+            )
+        return self.processing_class
+
+    @property
+    def ntl_weight(self) -> float:
+        """The weight of the number loss at the current step."""
+        return self.ntl_config.weight * self.ntl_callback.factor
+
+    # ---- Before training ----
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        if self.ntl_config.weight > 0:
+            check_train_dataset(self.train_dataset, self.data_collator, self.objective.vocab, self._vocab_size)
+        self._warn_about_other_settings(resume_from_checkpoint)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def _warn_about_other_settings(self, checkpoint: str | bool | None) -> None:
+        folder = get_last_checkpoint(self.args.output_dir) if checkpoint is True else checkpoint
+        if not folder:
+            return
+        if not (Path(folder) / FILE_NAME).exists():
+            warnings.warn(f"{folder} has no {FILE_NAME}: it was not trained with the number loss before.")
+            return
+        differences = NTLConfig.load(folder).differences(self.ntl_config)
+        if differences:
+            warnings.warn(
+                f"Resuming {folder} with other settings of the number loss than it was trained with: "
+                f"{'; '.join(differences)}."
+            )
+
+    # ---- Counting ----
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if batches and not self._first_batch_checked:
+            # Once: it reads values back from the device. Sets with a label column were checked whole before.
+            check_labels(batches[0]["labels"], self._vocab_size)
+            self._first_batch_checked = True
+        self._numbers_in_step = self._count_numbers(batches, device)
+        return batches, num_items
+
+    def _count_numbers(self, batches: list[dict[str, Any]], device: torch.device) -> Tensor | None:
+        """Number tokens among the labels of all batches and processes, with the Trainer's own way of counting."""
+        return self._get_num_items_in_batch([self._number_labels(batch) for batch in batches], device)
+
+    def _number_labels(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        labels = self._aligned_labels(batch)
+        labels = labels.masked_fill(self.objective.vocab.columns(labels) < 0, IGNORE_INDEX)
+        # `shift_labels` are counted as they stand.
+        return {"labels": labels, "shift_labels": labels}
+
+    def _aligned_labels(self, batch: dict[str, Any]) -> Tensor:
+        """Labels at the positions that predict them, `[B, T]`."""
+        if "shift_labels" in batch:
+            return batch["shift_labels"]
+        return batch["labels"] if self._labels_are_aligned else shift_labels(batch["labels"])
+
+    @property
+    def _labels_are_aligned(self) -> bool:
+        """Whether the logits at t are for the label at t, as in encoder-decoder and masked language models."""
+        return self.model.config.is_encoder_decoder or getattr(self.model, "loss_type", None) == "ForMaskedLM"
+
+    # ---- The loss ----
+
+    def _number_term(self, head: HeadOutput, num_numbers: Tensor | None) -> Tensor | float:
+        """weight * NTL for one batch, and its components noted for the log.
+
+        `num_numbers` counts the number tokens of the whole step, over all processes; None takes those of this batch.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.ntl_weight > 0):
+            losses = self.objective.number_losses(head)
+        self._meter.add(self.objective.component_sums(head, losses.detach()))
+        if self.ntl_weight == 0:
+            return 0.0
+        scale = self._process_scale if num_numbers is not None else 1
+        count = (head.target >= 0).sum() if num_numbers is None else num_numbers
+        return self.ntl_weight * scale * losses.sum() / count.clamp(min=1)
+
+    @property
+    def _process_scale(self) -> int:
+        """Data-parallel training averages gradients over processes; sums over a global count have to be undone."""
+        if not self.args.average_tokens_across_devices:
+            return 1
+        return self.accelerator.num_processes // self.get_tp_size()
+
+    # ---- The log ----
+
+    @property
+    def _meter(self) -> ComponentMeter:
+        return self._meters["train" if self.model.training else "eval"]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs:
+            logs.update(self._meters["train"].flush(self.accelerator.gather))
+            logs["ntl_weight"] = self.ntl_weight
+        super().log(logs, start_time)
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
+        self._meters["eval"] = ComponentMeter()
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        means = self._meters["eval"].flush(self.accelerator.gather)
+        output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in means.items()})
+        return output
+
+    # ---- Saving ----
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        # First, so that a push to the hub takes it along.
+        if self.args.should_save:
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.ntl_config.save(folder)
+        super().save_model(output_dir, _internal_call)

@@ -1,0 +1,51 @@
+"""`NTLSFTTrainer`."""
+
+from typing import Any, ClassVar
+
+from torch import Tensor
+from trl import SFTTrainer
+
+from ..head import HeadOutput, head_from_logits
+from ..head.fused import FusedNumberOutput, add_number_head, head_from_fused
+from .mixin import NTLMixin
+from .recorder import ForwardRecorder
+
+
+class NTLSFTTrainer(NTLMixin, SFTTrainer):
+    """`trl.SFTTrainer` with CE + weight * NTL, on TRL's fused head: no logits, no second forward pass.
+
+    Takes the arguments of `SFTTrainer`, `ntl_config` and `number_vocab`. With `NTLSFTConfig` the settings are its
+    `ntl_` fields. Label smoothing and `compute_loss_func`, both deprecated in TRL, work from the full logits that TRL
+    builds for them. See `NTLMixin` for errors.
+
+    Example:
+        >>> trainer = NTLSFTTrainer(model="ibm-granite/granite-3.2-2b-instruct", args=args, train_dataset=data)
+        >>> trainer.train()
+    """
+
+    _tag_names: ClassVar[list[str]] = [*SFTTrainer._tag_names, "ntl"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        add_number_head(base, self.objective.vocab)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        recorder = ForwardRecorder(model)
+        result = super().compute_loss(recorder, inputs, return_outputs, num_items_in_batch)
+        loss, outputs = result if return_outputs else (result, None)
+        # The step's count is of training; evaluation takes the means of its batches, as TRL does.
+        num_numbers = None if num_items_in_batch is None else self._numbers_in_step
+        loss = loss + self._number_term(self._head(recorder.outputs, inputs), num_numbers)
+        return (loss, outputs) if return_outputs else loss
+
+    def _head(self, outputs: Any, inputs: dict[str, Any]) -> HeadOutput:
+        if isinstance(outputs, FusedNumberOutput):
+            return head_from_fused(outputs)
+        return head_from_logits(outputs["logits"], self._aligned_labels(inputs), self.objective.vocab)

@@ -1,0 +1,17 @@
+"""`NTLTrainer`."""
+
+from transformers import Trainer
+
+from .logits import NTLLogitsMixin
+
+
+class NTLTrainer(NTLLogitsMixin, Trainer):
+    """`transformers.Trainer` with CE + weight * NTL, for decoder-only and encoder-decoder models.
+
+    Takes the arguments of `Trainer`, `ntl_config` and `number_vocab`; `processing_class` must be the tokenizer. With
+    `NTLTrainingArguments` the settings are its `ntl_` fields. See `NTLMixin` for errors.
+
+    Example:
+        >>> trainer = NTLTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer)
+        >>> trainer.train()
+    """
