@@ -36,18 +36,29 @@ def number_lora_config(
     """
     if hasattr(model, "peft_config"):
         raise ValueError("The model already has an adapter; build the config from the base model.")
+    if train_number_rows and tokenizer is None:
+        raise ValueError("`train_number_rows=True` needs the tokenizer, to know which rows those are.")
+    config = LoraConfig(**{"target_modules": "all-linear", "task_type": _task_type(model), **lora_options})
+    return with_number_rows(config, model, tokenizer if train_number_rows else None, added_token_ids, digits_only)
+
+
+def with_number_rows(
+    config: LoraConfig,
+    model: nn.Module,
+    tokenizer: Any = None,
+    added_token_ids: Iterable[int] = (),
+    digits_only: bool = True,
+) -> LoraConfig:
+    """Let an existing `LoraConfig` train rows too: those added, and with `tokenizer` those of all number tokens."""
     rows = {int(i) for i in added_token_ids}
-    if train_number_rows:
-        if tokenizer is None:
-            raise ValueError("`train_number_rows=True` needs the tokenizer, to know which rows those are.")
+    if tokenizer is not None:
         rows |= set(NumberVocab.from_tokenizer(tokenizer, digits_only).ids.tolist())
-    options: dict[str, Any] = {"target_modules": "all-linear", "task_type": _task_type(model), **lora_options}
     if rows:
         tables = _row_tables(model)
-        options["trainable_token_indices"] = {name: sorted(rows) for name in tables}
+        config.trainable_token_indices = {name: sorted(rows) for name in tables}
         # Without it, peft leaves the tied twin of a trained row plain.
-        options["ensure_weight_tying"] = len(tables) == 1
-    return LoraConfig(**options)
+        config.ensure_weight_tying = len(tables) == 1
+    return config
 
 
 def with_adapter(model: nn.Module | None, peft_config: PeftConfig) -> nn.Module:

@@ -53,14 +53,10 @@ class NumberVocab:
             NoNumberTokensError: there is no such token; the message says what to do.
         """
         reader = TokenReader(tokenizer)
-        entries = [
-            (float(digits), token_id, token)
-            for token, token_id, digits in reader.digit_tokens()
-            if reader.why_left_out(token_id, digits, digits_only) is None
-        ]
+        entries = reader.number_tokens(digits_only)
         if not entries:
-            raise NoNumberTokensError(_nothing_found(reader.tokenizer, digits_only))
-        return cls._from_entries(sorted(entries))
+            raise NoNumberTokensError(_nothing_found(reader, digits_only))
+        return cls._from_entries(entries)
 
     @classmethod
     def _from_entries(cls, entries: list[tuple[float, int, str]]) -> "NumberVocab":
@@ -121,6 +117,14 @@ class TokenReader:
         self.prefix = (getattr(model, "continuing_subword_prefix", None) or "") if is_word_piece else ""
         self.suffix = getattr(model, "end_of_word_suffix", None) or ""
 
+    def number_tokens(self, digits_only: bool) -> list[tuple[float, int, str]]:
+        """Value, id and token of each number token, ordered by value, then id."""
+        return sorted(
+            (float(digits), token_id, token)
+            for token, token_id, digits in self.digit_tokens()
+            if self.why_left_out(token_id, digits, digits_only) is None
+        )
+
     def digit_tokens(self) -> Iterator[tuple[str, int, str]]:
         """Yield token, id and digits of each token that consists of ASCII digits, apart from its affixes."""
         for token, token_id in self.tokenizer.get_vocab().items():
@@ -154,19 +158,14 @@ class TokenReader:
         return None
 
 
-def _nothing_found(tokenizer: Any, digits_only: bool) -> str:
-    name = getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__
-    if digits_only:
-        try:
-            several = NumberVocab.from_tokenizer(tokenizer, digits_only=False)
-        except NoNumberTokensError:
-            pass
-        else:
-            return (
-                f"The tokenizer '{name}' has no single-digit tokens, but {len(several)} tokens of several digits "
-                f"({', '.join(several.tokens[:5])}, ...). Set `digits_only=False` (`ntl_digits_only: false`) to use "
-                "these."
-            )
+def _nothing_found(reader: TokenReader, digits_only: bool) -> str:
+    name = getattr(reader.tokenizer, "name_or_path", "") or type(reader.tokenizer).__name__
+    several = [token for _, _, token in reader.number_tokens(digits_only=False)] if digits_only else []
+    if several:
+        return (
+            f"The tokenizer '{name}' has no single-digit tokens, but {len(several)} tokens of several digits "
+            f"({', '.join(several[:5])}, ...). Set `digits_only=False` (`ntl_digits_only: false`) to use these."
+        )
     return (
         f"The tokenizer '{name}' has no number tokens, so there is nothing for a number loss to act on. Add the ten "
         "digits before training with `ntl_hf.add_digit_tokens(tokenizer, model)`, which also resizes the model and "

@@ -89,9 +89,13 @@ class NTLMixin:
 
     # ---- Before training ----
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+    def check_training_data(self) -> None:
+        """Raise `ValueError` for labels outside the vocabulary, or if no label is a number; `train` calls it."""
         if self.ntl_config.weight > 0:
             check_train_dataset(self.train_dataset, self.data_collator, self.objective.vocab, self._vocab_size)
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        self.check_training_data()
         self._warn_about_other_settings(resume_from_checkpoint)
         return super().train(resume_from_checkpoint, *args, **kwargs)
 

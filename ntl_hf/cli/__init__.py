@@ -1,0 +1,1 @@
+"""The command line `ntl-hf`: one file a command, which parses and prints."""

@@ -1,0 +1,183 @@
+"""`ntl-hf inspect`: which tokens of a tokenizer count as numbers, and which do not and why."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..number_vocab import NumberVocab
+    from ..vocab_report import VocabReport
+
+# With more different values than these, rows are numbers of digits instead of values.
+_MOST_VALUES = 20
+
+
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "inspect",
+        help="show which tokens of a tokenizer count as numbers",
+        description="Show which tokens of a tokenizer count as numbers, which with digits do not, and why.",
+    )
+    parser.add_argument("tokenizer", metavar="TOKENIZER_OR_MODEL", help="folder or hub id")
+    parser.add_argument("--gguf_file", metavar="NAME", help="read the tokenizer from this GGUF file of the folder")
+    parser.add_argument(
+        "--multi_digit", action="store_true", help="count tokens of several digits too (`ntl_digits_only: false`)"
+    )
+    parser.add_argument("--show", type=_positive, default=5, metavar="N", help="examples a row (default: 5)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report: 0, or 1 for a tokenizer without number tokens.
+
+    Raises:
+        UsageError: there is no such tokenizer, or it cannot be loaded.
+    """
+    _check_path(args.tokenizer)
+    import transformers
+    from rich.console import Console
+
+    from ..vocab_report import report_vocab
+
+    transformers.logging.set_verbosity_error()
+    tokenizer = _load(args.tokenizer, args.gguf_file)
+    report = report_vocab(tokenizer, digits_only=not args.multi_digit)
+    console = Console(highlight=False)
+    _print_summary(console, report, _logits(args))
+    console.print(_number_table(report.numbers, args.show))
+    console.print(_left_out_table(report.left_out, args.show))
+    for warning in report.warnings:
+        print(f"ntl-hf: warning: {warning}", file=sys.stderr)
+    if report.problem:
+        print(f"ntl-hf: error: {report.problem}", file=sys.stderr)
+    return 1 if report.problem else 0
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _load(path: str, gguf_file: str | None) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(path, **({"gguf_file": gguf_file} if gguf_file else {}))
+    # Files of all kinds are parsed by several libraries; the tokenizers library raises plain `Exception`.
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"cannot load a tokenizer from '{path}': {why}") from error
+
+
+def _check_path(path: str) -> None:
+    """Say what is wrong with a path: transformers would take it for a hub id, and say that it is malformed."""
+    place = Path(path)
+    if place.is_file():
+        gguf = f" --gguf_file {place.name}" if place.suffix == ".gguf" else ""
+        raise UsageError(f"'{path}' is a file; give its folder: `ntl-hf inspect {place.parent}{gguf}`")
+    is_hub_id = path.count("/") <= 1 and not path.startswith((".", "/"))
+    if not is_hub_id and not place.exists():
+        raise UsageError(f"there is no folder '{path}'.")
+
+
+def _logits(args: argparse.Namespace) -> int | None:
+    """How many logits the model has; None where that is not on record."""
+    from transformers import AutoConfig
+
+    # A GGUF file would be read a second time, for many seconds.
+    if args.gguf_file:
+        return None
+    try:
+        return AutoConfig.from_pretrained(args.tokenizer).get_text_config().vocab_size
+    # A folder that holds a tokenizer alone is as good as one with a model.
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _print_summary(console: "Console", report: "VocabReport", logits: int | None) -> None:
+    lines = {
+        "tokenizer": f"{report.name}, {report.size:,} tokens",
+        "model": _describe_logits(logits, report.size),
+        **{f"'{text}'": "  ".join(map(_visible, tokens)) for text, tokens in report.samples.items()},
+    }
+    for name, text in lines.items():
+        console.print(f"{name:>10}  {text}", markup=False, soft_wrap=True)
+
+
+def _describe_logits(logits: int | None, size: int) -> str:
+    if logits is None:
+        return "number of logits unknown, no configuration was read"
+    if logits == size:
+        return f"{logits:,} logits, as many as the tokenizer has tokens"
+    if logits > size:
+        return f"{logits:,} logits, {logits - size:,} more than the tokenizer has tokens (padded; fine)"
+    return f"{logits:,} logits, {size - logits:,} fewer than the tokenizer has tokens: resize the model"
+
+
+def _number_table(numbers: "NumberVocab | None", show: int) -> "Table":
+    title = f"{len(numbers or ()):,} number tokens"
+    if numbers is None or len(numbers.values.unique()) <= _MOST_VALUES:
+        return _table(title, ("value", "tokens", "ids"), _rows_by_value(numbers, show) if numbers else ())
+    return _table(title, ("digits", "count", "values", "tokens (ids)"), _rows_by_length(numbers, show))
+
+
+def _rows_by_value(numbers: "NumberVocab", show: int) -> Iterator[tuple[str, ...]]:
+    for value, entries in _grouped(numbers, key=lambda _, value: value):
+        tokens = [_visible(token) for token, _, _ in entries]
+        yield f"{value:g}", _examples(tokens, show), _examples([str(i) for _, i, _ in entries], show)
+
+
+def _rows_by_length(numbers: "NumberVocab", show: int) -> Iterator[tuple[str, ...]]:
+    for length, entries in _grouped(numbers, key=lambda token, _: sum(map(str.isdigit, token))):
+        values = [value for _, _, value in entries]
+        examples = [f"{_visible(token)} ({i})" for token, i, _ in entries]
+        yield str(length), f"{len(entries):,}", f"{min(values):g} to {max(values):g}", _examples(examples, show)
+
+
+def _grouped(numbers: "NumberVocab", key: Any) -> list[tuple[Any, list[tuple[str, int, float]]]]:
+    """Token, id and value of the number tokens, in groups ordered by `key(token, value)`."""
+    groups: dict[Any, list[tuple[str, int, float]]] = {}
+    for token, token_id, value in zip(numbers.tokens, numbers.ids.tolist(), numbers.values.tolist(), strict=True):
+        groups.setdefault(key(token, value), []).append((token, token_id, value))
+    return sorted(groups.items())
+
+
+def _left_out_table(left_out: dict[str, list[str]], show: int) -> "Table":
+    hints = {"several digits": "several digits (needs --multi_digit)"}
+    rows = (
+        (hints.get(reason, reason), f"{len(tokens):,}", _examples([_visible(token) for token in tokens], show))
+        for reason, tokens in left_out.items()
+    )
+    return _table("tokens with digits that do not count", ("reason", "count", "examples"), rows)
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _examples(texts: Sequence[str], show: int) -> str:
+    return "  ".join([*texts[:show], *(["..."] if len(texts) > show else [])])
+
+
+def _visible(text: str) -> str:
+    """A token in one line, with its spaces shown and control characters escaped."""
+    return "".join("␣" if c == " " else c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

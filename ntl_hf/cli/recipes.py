@@ -1,0 +1,70 @@
+"""Reading a recipe and its overrides into argument classes, with errors of one line."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import yaml
+from trl import TrlParser
+
+from .errors import UsageError
+
+
+class RecipeParser(TrlParser):
+    """TRL's parser (`--config recipe.yaml` and overrides) that refuses unknown keys with the nearest known one.
+
+    Raises:
+        UsageError: from `parse`, whatever is wrong with the arguments.
+    """
+
+    def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
+        """Parse the arguments into one instance of each dataclass."""
+        argv = [part for word in argv for part in _split_flag(word)]
+        self._check_flags(argv)
+        if "--config" in argv:
+            self._check_recipe(argv)
+        try:
+            return self.parse_args_and_config(argv)
+        except (ValueError, TypeError, OSError) as error:
+            raise UsageError(str(error)) from error
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+    def _check_flags(self, argv: Sequence[str]) -> None:
+        known = {flag for action in self._actions for flag in action.option_strings} | {"--config"}
+        for flag in argv:
+            if flag.startswith("--") and flag not in known:
+                raise UsageError(_unknown(f"unknown option {flag}", flag, known))
+
+    def _check_recipe(self, argv: Sequence[str]) -> None:
+        position = argv.index("--config") + 1
+        if position == len(argv):
+            raise UsageError("--config needs the path of a recipe.")
+        path = argv[position]
+        known = {action.dest for action in self._actions} | {"env"}
+        for key in _load(path):
+            if key not in known:
+                raise UsageError(_unknown(f"{path} has an unknown key '{key}'", str(key), known))
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            recipe = yaml.safe_load(file)
+    except OSError as error:
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(recipe, dict):
+        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
+    return recipe
+
+
+def _unknown(what: str, key: str, known: Iterable[str]) -> str:
+    near = get_close_matches(key, list(known), n=1)
+    return f"{what}; did you mean '{near[0]}'?" if near else f"{what}."
+
+
+def _split_flag(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--") and "=" in word else [word]

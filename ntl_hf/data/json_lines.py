@@ -1,0 +1,36 @@
+"""Reading JSON lines with errors that name the file and the line."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line, with at least `columns` as strings; empty lines are passed over.
+
+    Raises:
+        ValueError: a line is not a JSON object, or lacks a column or has it in another type; the message names the
+            file, the line and what is there.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _parse(line, columns, f"{path}, line {number}")
+
+
+def _parse(line: str, columns: Sequence[str], where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{where}: not valid JSON ({error.msg} at column {error.colno}): {line.strip()[:80]}"
+        ) from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
+    for column in columns:
+        if column not in row:
+            raise ValueError(f"{where}: no column '{column}'; the columns are {sorted(row)}.")
+        if not isinstance(row[column], str):
+            raise ValueError(f"{where}: column '{column}' is a {type(row[column]).__name__}, not a string.")
+    return row

@@ -1,0 +1,1 @@
+"""The training scripts behind the commands; each reads from top to bottom."""

@@ -1,0 +1,48 @@
+"""CE + weight * NTL-WAS over a whole optimizer step, by float64 autograd on full logits and nothing of the library."""
+
+import copy
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+DIGIT_IDS = range(4, 14)  # of tests/tiny.py's tokenizer
+
+
+def step_gradients(
+    model: Any, batches: list[dict[str, torch.Tensor]], weight: float = 0.3, reweigh: bool = False
+) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+    """Gradients of the trainable parameters, and the loss and its parts."""
+    model = copy.deepcopy(model).double().train()
+    ce, ntl, tokens, numbers = 0.0, 0.0, 0, 0
+    for batch in batches:
+        parts = _sums(*_logits_and_labels(model, batch), reweigh)
+        ce, ntl, tokens, numbers = ce + parts[0], ntl + parts[1], tokens + parts[2], numbers + parts[3]
+    loss = ce / tokens + weight * ntl / max(numbers, 1)
+    loss.backward()
+    values = {"loss": float(loss), "ce_loss": float(ce / tokens), "ntl_loss": float(ntl / max(numbers, 1))}
+    return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}, values
+
+
+def _logits_and_labels(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
+    labels = batch["labels"]
+    if not model.config.is_encoder_decoder:
+        return model(**inputs, use_cache=False).logits[:, :-1], labels[:, 1:]
+    start = torch.full_like(labels[:, :1], model.config.decoder_start_token_id)
+    decoder_ids = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == -100, model.config.pad_token_id)], 1)
+    return model(**inputs, decoder_input_ids=decoder_ids, use_cache=False).logits, labels
+
+
+def _sums(logits: torch.Tensor, labels: torch.Tensor, reweigh: bool) -> tuple[torch.Tensor, Any, int, int]:
+    logits, labels = logits[labels != -100], labels[labels != -100]
+    ce = F.cross_entropy(logits, labels, reduction="sum")
+    is_number = (labels >= DIGIT_IDS[0]) & (labels <= DIGIT_IDS[-1])
+    probs = logits[is_number].softmax(-1)[:, list(DIGIT_IDS)]
+    mass = probs.sum(-1)
+    true = (labels[is_number] - DIGIT_IDS[0]).double()
+    distances = (true[:, None] - torch.arange(10).double()).abs()
+    ntl = (probs * distances).sum(-1) / mass
+    if reweigh:
+        ntl = ntl * mass + 1.01 * 9 * (1 - mass)
+    return ce, ntl.sum(), int(labels.numel()), int(is_number.sum())
