@@ -1,5 +1,6 @@
 """`add_digit_tokens`: the explicit step that gives a tokenizer and its model the ten digits."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ def add_digit_tokens(tokenizer: Any, model: nn.Module) -> list[int]:
         tokenizer: a `PreTrainedTokenizerBase`.
         model: the model, before an adapter is put on it.
 
+    Warns where the tokenizer drops spaces around added tokens (T5's does), so that neighbouring numbers run together.
+
     Returns:
         The ids of the new tokens, empty where nothing was missing. Give them to `number_lora_config`: LoRA freezes
         embeddings, and a frozen new row never learns.
@@ -39,12 +42,22 @@ def add_digit_tokens(tokenizer: Any, model: nn.Module) -> list[int]:
     pieces = [_pieces(reader.tokenizer, digit) for digit in missing]
     old_size = len(reader.tokenizer)
     reader.tokenizer.add_tokens(missing)
+    _check_spaces(reader.tokenizer, missing[0])
     new_ids = reader.tokenizer.convert_tokens_to_ids(missing)
     if len(reader.tokenizer) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(reader.tokenizer), mean_resizing=False)
     for table in _tables(model):
         _fill_rows(table, new_ids, pieces, old_size)
     return new_ids
+
+
+def _check_spaces(tokenizer: Any, digit: str) -> None:
+    joined, apart = digit + digit, f"{digit} {digit}"
+    if tokenizer.encode(joined, add_special_tokens=False) == tokenizer.encode(apart, add_special_tokens=False):
+        warnings.warn(
+            f"The tokenizer drops spaces around added tokens: it now reads '{apart}' as '{joined}'. Put a sign "
+            "between numbers that follow each other, or use a tokenizer that has digits."
+        )
 
 
 def _pieces(tokenizer: Any, digit: str) -> list[int]:

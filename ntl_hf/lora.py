@@ -54,10 +54,8 @@ def with_number_rows(
     if tokenizer is not None:
         rows |= set(NumberVocab.from_tokenizer(tokenizer, digits_only).ids.tolist())
     if rows:
-        tables = _row_tables(model)
-        config.trainable_token_indices = {name: sorted(rows) for name in tables}
-        # Without it, peft leaves the tied twin of a trained row plain.
-        config.ensure_weight_tying = len(tables) == 1
+        # A head tied to the embedding is not listed: peft keeps it tied, trained rows included.
+        config.trainable_token_indices = {name: sorted(rows) for name in _row_tables(model)}
     return config
 
 

@@ -20,7 +20,9 @@ def step_gradients(
         ce, ntl, tokens, numbers = ce + parts[0], ntl + parts[1], tokens + parts[2], numbers + parts[3]
     loss = ce / tokens + weight * ntl / max(numbers, 1)
     loss.backward()
-    values = {"loss": float(loss), "ce_loss": float(ce / tokens), "ntl_loss": float(ntl / max(numbers, 1))}
+    with torch.no_grad():
+        parts = {"loss": loss, "ce_loss": ce / tokens, "ntl_loss": ntl / max(numbers, 1)}
+        values = {name: float(part) for name, part in parts.items()}
     return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}, values
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from tokenizers import Regex, normalizers
 from transformers import PhiConfig, PhiForCausalLM, T5Tokenizer
 
 from ntl_hf import NumberVocab, add_digit_tokens
@@ -72,6 +73,7 @@ def test_the_model_runs_and_trains_its_new_rows(name: str) -> None:
     assert tables(model)[1].grad[new_ids].abs().sum(-1).gt(0).all()
 
 
+@pytest.mark.filterwarnings("error:The tokenizer drops spaces")
 @pytest.mark.parametrize("characters", [LETTERS, "01234" + LETTERS], ids=["none", "some"])
 def test_text_with_digits_survives_encoding(characters: str) -> None:
     tokenizer, model = setup(characters=characters)
@@ -82,15 +84,15 @@ def test_text_with_digits_survives_encoding(characters: str) -> None:
     assert tokenizer.decode(ids) == "a 305"
 
 
-def test_sentencepiece_text_survives_encoding() -> None:
+def test_lost_spaces_are_reported() -> None:
+    # T5's tokenizer strips what is left and right of an added token: nothing can be done about it from here.
     model = sentencepiece_model()
     pieces = [(model.id_to_piece(i), model.get_score(i)) for i in range(model.get_piece_size())]
     tokenizer = T5Tokenizer(vocab=[piece for piece in pieces if not any(map(str.isdigit, piece[0]))], extra_ids=0)
-    add_digit_tokens(tokenizer, tiny_model("t5", vocab_size=len(tokenizer)))
+    with pytest.warns(UserWarning, match="reads '0 0' as '00'"):
+        add_digit_tokens(tokenizer, tiny_model("t5", vocab_size=len(tokenizer)))
     ids = tokenizer.encode("number 305 and 7", add_special_tokens=False)
-    digits = [token for token in tokenizer.convert_ids_to_tokens(ids) if token.isdigit()]
-    assert digits == ["3", "0", "5", "7"]
-    assert tokenizer.decode(ids) == "number 305 and 7"
+    assert [token for token in tokenizer.convert_ids_to_tokens(ids) if token.isdigit()] == ["3", "0", "5", "7"]
 
 
 @pytest.mark.parametrize("name", ["llama", "llama-tied"])
@@ -153,24 +155,19 @@ def test_only_the_missing_digits_are_added() -> None:
     assert NumberVocab.from_tokenizer(tokenizer).values.tolist() == list(range(10))
 
 
+@pytest.mark.filterwarnings("ignore:The tokenizer drops spaces")
 def test_a_row_is_the_mean_of_the_pieces_that_wrote_the_digit() -> None:
-    # Byte fallback wrote `5` as `<0x35>`: where the model knows a digit by another name, that is the place to start.
+    # Where the model knows a digit by another spelling, that is the place to start.
     sentencepiece = sentencepiece_model()
     pieces = [(sentencepiece.id_to_piece(i), sentencepiece.get_score(i)) for i in range(10)]
     tokenizer = T5Tokenizer(vocab=[*pieces, ("▁", -1.0), ("x", -1.0)], extra_ids=0)
-    tokenizer.backend_tokenizer.normalizer = _spelled_out()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("[0-9]"), "x")
     model = tiny_model("t5", vocab_size=len(tokenizer))
     written = tokenizer.encode("5", add_special_tokens=False)
     assert tokenizer.convert_ids_to_tokens(written) == ["▁", "x"]
     new_ids = add_digit_tokens(tokenizer, model)
     for table in tables(model):
         assert torch.allclose(table[new_ids[5]], table[written].mean(0))
-
-
-def _spelled_out() -> Any:
-    from tokenizers import Regex, normalizers
-
-    return normalizers.Replace(Regex("[0-9]"), "x")
 
 
 def test_an_output_bias_gets_entries() -> None:

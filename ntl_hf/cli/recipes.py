@@ -42,10 +42,15 @@ class RecipeParser(TrlParser):
         if position == len(argv):
             raise UsageError("--config needs the path of a recipe.")
         path = argv[position]
-        known = {action.dest for action in self._actions} | {"env"}
-        for key in _load(path):
-            if key not in known:
-                raise UsageError(_unknown(f"{path} has an unknown key '{key}'", str(key), known))
+        actions = {action.dest: action for action in self._actions}
+        for key, value in _load(path).items():
+            if key not in actions and key != "env":
+                raise UsageError(_unknown(f"{path} has an unknown key '{key}'", str(key), actions))
+            # argparse checks the choices of what is typed, not of defaults, which a recipe's values become.
+            choices = [str(c) for c in getattr(actions.get(key), "choices", None) or ()]
+            if choices and value is not None and str(value) not in choices:
+                hint = " (YAML reads an unquoted no as false)" if value is False else ""
+                raise UsageError(f"{path}: '{key}' is {value!r}{hint}; choose one of: {', '.join(choices)}.")
 
 
 def _load(path: str) -> dict[str, Any]:

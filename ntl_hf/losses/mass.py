@@ -31,4 +31,5 @@ def reweigh_by_mass(losses: Tensor, log_mass: Tensor, largest: float | Tensor) -
     mass = log_mass.to(losses.dtype).exp()
     # expm1 keeps 1 - m exact where nearly all mass is on numbers.
     outside = -torch.expm1(log_mass.to(losses.dtype))
-    return losses * mass + OUTSIDE_FACTOR * largest * outside
+    # The product with `outside` comes first: `largest` is float32, also beside float64 losses.
+    return losses * mass + outside * largest * OUTSIDE_FACTOR

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Turn off the progress bars, warnings and log lines of datasets, transformers, trl and torch, and restore them."""
+    """Turn off the progress bars, warnings and log lines of the libraries, and restore them."""
     import datasets
     from transformers.utils import logging as transformers_logging
 

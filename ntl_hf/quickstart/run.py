@@ -47,7 +47,7 @@ def make_trainer(cell: Cell, settings: Settings, data: Data, folder: str) -> NTL
         lr_scheduler_type="cosine",
         warmup_steps=0.05,
         weight_decay=0.01,
-        adam_beta2=float(__import__("os").environ.get("B2","0.999")),
+        adam_beta2=0.98,
         max_length=None,
         gradient_checkpointing=False,
         bf16=False,

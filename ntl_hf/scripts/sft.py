@@ -14,7 +14,6 @@ from ..digit_tokens import add_digit_tokens
 from ..lora import with_number_rows
 from ..trainers import NTLSFTTrainer
 
-COLUMN_SETS = (("prompt", "completion"), ("messages",), ("text",))
 # What a finished or interrupted run leaves in its folder.
 RUN_MARKS = ("checkpoint-*", "*.safetensors", "adapter_config.json", "trainer_state.json")
 
@@ -119,10 +118,10 @@ def check_output_dir(args: NTLSFTConfig) -> None:
 
 
 def load_split(data_args: DataArguments, split: str, limit: int | None) -> Dataset | IterableDataset:
-    """Load one split with the columns that TRL takes.
+    """Load one split.
 
     Raises:
-        ValueError: no data set or two are named, an unknown split, missing columns, or no rows.
+        ValueError: no data set or two are named, an unknown split, or no rows.
     """
     if (data_args.task is None) == (data_args.dataset_name is None):
         raise ValueError("Name the data: either `task: gsm8k` or `dataset_name: HUB_ID_OR_FOLDER`.")
@@ -130,9 +129,6 @@ def load_split(data_args: DataArguments, split: str, limit: int | None) -> Datas
         dataset = load_gsm8k(data_args.data_path, split, data_args.keep_annotations)
     else:
         dataset = load_dataset(data_args.dataset_name, data_args.dataset_config, split=split)
-    if not any(set(columns) <= set(dataset.column_names) for columns in COLUMN_SETS):
-        wanted = ", or ".join(" and ".join(f"'{column}'" for column in columns) for columns in COLUMN_SETS)
-        raise ValueError(f"The split '{split}' has the columns {dataset.column_names}; needed are {wanted}.")
     dataset = dataset if limit is None else dataset.select(range(min(limit, len(dataset))))
     if not len(dataset):
         raise ValueError(f"The split '{split}' has no rows.")

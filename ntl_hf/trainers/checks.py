@@ -49,6 +49,16 @@ def check_labels(labels: Tensor, vocab_size: int) -> None:
         )
 
 
+def check_columns(dataset: Any, text_field: str) -> None:
+    """Raise `ValueError` if a data set has none of the sets of columns that `SFTTrainer` takes."""
+    columns = getattr(dataset, "column_names", None)
+    accepted = (("prompt", "completion"), ("messages",), ("conversations",), (text_field,), ("input_ids",))
+    if columns is None or any(set(names) <= set(columns) for names in accepted):
+        return
+    wanted = ", or ".join(" and ".join(f"'{name}'" for name in names) for names in accepted)
+    raise ValueError(f"The data set has the columns {columns}; needed are {wanted}.")
+
+
 def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_size: int) -> None:
     """Check the labels of a training set and that it has numbers at all.
 

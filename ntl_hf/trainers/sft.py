@@ -7,6 +7,7 @@ from trl import SFTTrainer
 
 from ..head import HeadOutput, head_from_logits
 from ..head.fused import FusedNumberOutput, add_number_head, head_from_fused
+from .checks import check_columns
 from .mixin import NTLMixin
 from .recorder import ForwardRecorder
 
@@ -29,6 +30,11 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         super().__init__(*args, **kwargs)
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         add_number_head(base, self.objective.vocab)
+
+    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *rest: Any) -> Any:
+        if not rest or rest[0] is None:  # without a formatting function
+            check_columns(dataset, args.dataset_text_field)
+        return super()._prepare_dataset(dataset, processing_class, args, packing, *rest)
 
     def compute_loss(
         self,

@@ -1,0 +1,270 @@
+"""Settings: their ranges and messages, the copy on disk, the argument classes that carry them, and the schedule."""
+
+import json
+import math
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import HfArgumentParser, TrainerControl, TrainerState
+from trl import TrlParser
+
+from ntl_hf import NTLCallback, NTLConfig, NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
+from ntl_hf.arguments import resolve_ntl_config
+from ntl_hf.config import FILE_NAME, LOSSES, SCHEDULES
+
+ARGUMENT_CLASSES = [NTLTrainingArguments, NTLSeq2SeqTrainingArguments, NTLSFTConfig]
+every_class = pytest.mark.parametrize("arguments_class", ARGUMENT_CLASSES, ids=lambda cls: cls.__name__)
+OTHER = NTLConfig(
+    weight=0.5,
+    loss="lp",
+    digits_only=False,
+    reweigh=True,
+    p=3.0,
+    huber_delta=2.0,
+    weight_schedule="cosine",
+    warmup_steps=0.1,
+)
+BAD = [
+    ({"loss": "wasserstein"}, r"`{}loss` is 'wasserstein', which is unknown\. Did you mean 'was'\?"),
+    ({"loss": "MAE"}, r"`{}loss` is 'MAE'.*Did you mean 'mae'\? Choose one of: was, mse, mae, huber, lp"),
+    ({"loss": "xyz"}, r"`{}loss` is 'xyz', which is unknown\. Choose"),
+    ({"loss": None}, r"`{}loss` is None"),
+    ({"weight_schedule": "linaer"}, r"`{}weight_schedule` is 'linaer'.*Did you mean 'linear'"),
+    ({"weight": -0.1}, r"`{}weight` is -0\.1; it must be a finite number, 0 or more"),
+    ({"weight": math.nan}, r"`{}weight` is nan"),
+    ({"weight": math.inf}, r"`{}weight` is inf"),
+    ({"weight": "0.3"}, r"`{}weight` is '0\.3'; it must be a finite number"),
+    ({"weight": True}, r"`{}weight` is True"),
+    ({"weight": None}, r"`{}weight` is None"),
+    ({"p": 0.9}, r"`{}p` is 0\.9; it must be a finite number, 1 or more"),
+    ({"p": math.nan}, r"`{}p` is nan"),
+    ({"huber_delta": 0}, r"`{}huber_delta` is 0; it must be a finite number, above 0"),
+    ({"warmup_steps": -1}, r"`{}warmup_steps` is -1"),
+    ({"squash_factor": 1}, r"`{}squash_factor` is 1; it must be a finite number, above 1"),
+    ({"squash_factor": math.inf}, r"`{}squash_factor` is inf"),
+    ({"loss": "mae", "squash_factor": 2}, r"`{0}squash_factor` rescales.*'{0}loss=was'; 'mae' has none.*`{0}loss`"),
+]
+
+
+# Ranges
+
+
+def test_defaults_are_the_papers() -> None:
+    config = NTLConfig()
+    assert (config.weight, config.loss, config.digits_only) == (0.3, "was", True)
+    assert (config.reweigh, config.squash_factor, config.weight_schedule, config.warmup_steps) == (
+        *(False, None, "constant", 0),
+    )
+
+
+@pytest.mark.parametrize(("settings", "message"), BAD)
+def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message.format("")):
+        NTLConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"loss": loss} for loss in LOSSES),
+        *({"weight_schedule": schedule} for schedule in SCHEDULES),
+        *({"weight": weight} for weight in (0, 0.0, 1, 1e6)),
+        *({"squash_factor": factor} for factor in (None, 1.0001, 2)),
+        *({"p": p} for p in (1, 1.5, 2)),
+        {"warmup_steps": 0.5},
+        {"warmup_steps": 1000},
+    ],
+)
+def test_settings_at_the_edge_of_their_range(settings: dict[str, Any]) -> None:
+    config = NTLConfig(**settings)
+    assert {name: getattr(config, name) for name in settings} == settings
+
+
+# On disk
+
+
+@pytest.mark.parametrize("config", [NTLConfig(), OTHER, NTLConfig(squash_factor=5.0)])
+def test_save_and_load(config: NTLConfig, tmp_path: Path) -> None:
+    path = config.save(tmp_path)
+    assert path == tmp_path / FILE_NAME
+    assert json.loads(path.read_text()) == asdict(config)
+    assert NTLConfig.load(tmp_path) == NTLConfig.load(str(tmp_path)) == config
+
+
+def test_a_file_of_an_older_version_takes_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text('{"weight": 0.7}')
+    assert NTLConfig.load(tmp_path) == NTLConfig(weight=0.7)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (None, FileNotFoundError, FILE_NAME),
+        ("{", ValueError, "is not valid JSON"),
+        ('{"weight": 0.3, "wieght": 1}', ValueError, r"does not know: \['wieght'\]"),
+        ('{"weight": -1}', ValueError, "`weight` is -1"),
+    ],
+)
+def test_files_that_cannot_be_loaded(
+    content: str | None, error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / FILE_NAME).write_text(content)
+    with pytest.raises(error, match=message):
+        NTLConfig.load(tmp_path)
+
+
+def test_differences() -> None:
+    assert NTLConfig().differences(NTLConfig()) == []
+    changed = NTLConfig(weight=0.5, loss="mae", digits_only=False)
+    assert NTLConfig().differences(changed) == [
+        "weight: 0.3 -> 0.5",
+        "loss: 'was' -> 'mae'",
+        "digits_only: True -> False",
+    ]
+    assert len(NTLConfig().differences(OTHER)) == len(fields(NTLConfig)) - 1
+
+
+# Argument classes
+
+
+def make(arguments_class: Any, folder: Path, **settings: Any) -> Any:
+    return arguments_class(output_dir=str(folder), use_cpu=True, bf16=False, **settings)
+
+
+@every_class
+def test_argument_classes_carry_the_fields_of_the_config(arguments_class: Any) -> None:
+    theirs = {field.name: field for field in fields(arguments_class) if field.name.startswith("ntl_")}
+    mine = {f"ntl_{field.name}": field for field in fields(NTLConfig)}
+    assert list(theirs) == list(mine)
+    for name, field in mine.items():
+        assert theirs[name].default == field.default is not MISSING
+        assert theirs[name].type == field.type
+        assert theirs[name].metadata["help"] == field.metadata["help"]
+        assert len(field.metadata["help"]) > 20
+
+
+@every_class
+def test_arguments_to_config(arguments_class: Any, tmp_path: Path) -> None:
+    assert make(arguments_class, tmp_path).get_ntl_config() == NTLConfig()
+    settings = {f"ntl_{name}": value for name, value in asdict(OTHER).items()}
+    assert make(arguments_class, tmp_path, **settings).get_ntl_config() == OTHER
+
+
+@every_class
+@pytest.mark.parametrize(("settings", "message"), BAD)
+def test_arguments_out_of_range_are_named_with_their_prefix(
+    arguments_class: Any, settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message.format("ntl_")):
+        make(arguments_class, tmp_path, **{f"ntl_{name}": value for name, value in settings.items()})
+
+
+@pytest.mark.parametrize("parser_class", [HfArgumentParser, TrlParser])
+@every_class
+def test_command_line(arguments_class: Any, parser_class: Any, tmp_path: Path) -> None:
+    words = ["--output_dir", str(tmp_path), "--use_cpu", "--bf16", "false", "--ntl_weight", "0.5", "--ntl_loss", "mae"]
+    words += ["--ntl_digits_only", "false", "--ntl_reweigh", "--ntl_warmup_steps", "0.1"]
+    (arguments,) = parser_class(arguments_class).parse_args_into_dataclasses(words)
+    expected = NTLConfig(weight=0.5, loss="mae", digits_only=False, reweigh=True, warmup_steps=0.1)
+    assert arguments.get_ntl_config() == expected
+
+
+@every_class
+def test_yaml(arguments_class: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"output_dir: {tmp_path}\nuse_cpu: true\nbf16: false\nntl_weight: 0.5\nntl_squash_factor: 4\n")
+    words = ["--config", str(recipe), "--ntl_weight", "0.25", "--ntl_weight_schedule", "linear"]
+    (arguments,) = TrlParser(arguments_class).parse_args_and_config(words)
+    assert arguments.get_ntl_config() == NTLConfig(weight=0.25, squash_factor=4.0, weight_schedule="linear")
+
+
+@every_class
+def test_help_shows_the_settings(arguments_class: Any) -> None:
+    text = " ".join(HfArgumentParser(arguments_class).format_help().split())
+    assert "Number loss: 'was' (Wasserstein-1)" in text
+
+
+@every_class
+def test_arguments_survive_their_own_dictionary(arguments_class: Any, tmp_path: Path) -> None:
+    arguments = make(arguments_class, tmp_path, ntl_weight=0.7)
+    assert json.loads(arguments.to_json_string())["ntl_weight"] == 0.7
+
+
+# One source of settings
+
+
+@every_class
+def test_config_and_arguments(arguments_class: Any, tmp_path: Path) -> None:
+    plain, set_ = make(arguments_class, tmp_path), make(arguments_class, tmp_path, ntl_weight=0.5, ntl_loss="mae")
+    given_config = NTLConfig(weight=0.2)
+    assert resolve_ntl_config(plain, None) == NTLConfig()
+    assert resolve_ntl_config(set_, None) == NTLConfig(weight=0.5, loss="mae")
+    assert resolve_ntl_config(plain, given_config) is given_config
+    assert resolve_ntl_config(set_, NTLConfig(weight=0.5, loss="mae")) == NTLConfig(weight=0.5, loss="mae")
+    with pytest.raises(ValueError, match=r"disagree \(weight: 0\.5 -> 0\.2; loss: 'mae' -> 'was'\)"):
+        resolve_ntl_config(set_, given_config)
+
+
+def test_config_beside_arguments_of_another_class() -> None:
+    assert resolve_ntl_config(object(), None) == NTLConfig()
+    assert resolve_ntl_config(object(), OTHER) is OTHER
+
+
+# The schedule of the weight
+
+
+HALF = math.sqrt(0.5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "total", "expected"),
+    [
+        ("constant", 0, 4, [1, 1, 1, 1, 1]),
+        ("constant", 4, 8, [0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1]),
+        ("constant", 1, 3, [0, 1, 1, 1]),
+        ("linear", 0, 4, [1, 0.75, 0.5, 0.25, 0, 0]),
+        ("linear", 2, 6, [0, 0.5, 1, 0.75, 0.5, 0.25, 0, 0]),
+        ("cosine", 0, 4, [1, (1 + HALF) / 2, 0.5, (1 - HALF) / 2, 0, 0]),
+        ("cosine", 2, 6, [0, 0.5, 1, (1 + HALF) / 2, 0.5, (1 - HALF) / 2, 0]),
+        # A fraction of all steps, rounded up as the learning rate's warm-up is.
+        ("constant", 0.5, 8, [0, 0.25, 0.5, 0.75, 1]),
+        ("constant", 0.3, 8, [0, 1 / 3, 2 / 3, 1]),
+        # Warm-up that outlasts training, and a run of no steps.
+        ("linear", 10, 5, [0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("linear", 0, 0, [1]),
+        ("cosine", 4, 4, [0, 0.25, 0.5, 0.75, 1]),
+    ],
+)
+def test_factors_worked_by_hand(schedule: str, warmup: float, total: int, expected: list[float]) -> None:
+    callback = NTLCallback(schedule, warmup)
+    assert [callback.factor_at(step, total) for step in range(len(expected))] == pytest.approx(expected, abs=1e-12)
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    warmup=st.one_of(st.floats(0, 0.99), st.integers(0, 50)),
+    total=st.integers(1, 60),
+    steps=st.lists(st.integers(0, 80), min_size=1, max_size=20),
+)
+def test_the_factor_depends_on_the_step_alone(schedule: Any, warmup: float, total: int, steps: list[int]) -> None:
+    used, state = NTLCallback(schedule, warmup), TrainerState(max_steps=total)
+    for step in steps:
+        state.global_step = step
+        used.on_step_begin(None, state, TrainerControl())
+        # A resumed run has a callback that has not seen the steps before.
+        assert used.factor == NTLCallback(schedule, warmup).factor_at(step, total)
+        assert 0 <= used.factor <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"weight_schedule": "cos"}, "Did you mean 'cosine'"), ({"warmup_steps": -1}, "`warmup_steps` is -1")],
+)
+def test_a_callback_with_bad_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NTLCallback(**settings)
