@@ -87,7 +87,8 @@ def _left_out(reader: TokenReader, digits_only: bool) -> dict[str, list[str]]:
 def _decoded(reader: TokenReader) -> Iterator[tuple[int, str, str]]:
     """Id, token and text of each token that may have a digit, ordered by id."""
     found = sorted((i, token) for token, i in reader.tokenizer.get_vocab().items() if _may_have_digits(token))
-    texts = reader.tokenizer.batch_decode([[i] for i, _ in found], clean_up_tokenization_spaces=False)
+    # `batch_decode` makes one text of an empty batch.
+    texts = reader.tokenizer.batch_decode([[i] for i, _ in found], clean_up_tokenization_spaces=False) if found else []
     for (token_id, token), text in zip(found, texts, strict=True):
         yield token_id, token, text
 

@@ -38,6 +38,15 @@ def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
     return vocab_size
 
 
+def check_has_labels(batch: Any) -> None:
+    """Raise `ValueError` for a batch without labels."""
+    if batch.get("labels") is None and batch.get("shift_labels") is None:
+        raise ValueError(
+            "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, such as "
+            "`DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
+        )
+
+
 def check_labels(labels: Tensor, vocab_size: int) -> None:
     """Raise `ValueError` if a label is neither -100 nor a token id below `vocab_size`. Reads values back."""
     outside = ((labels < 0) | (labels >= vocab_size)) & (labels != IGNORE_INDEX)
@@ -65,8 +74,14 @@ def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_si
     A `datasets.Dataset` with a column `labels` is read whole; of another set with a length, the first 1,000 examples
     are collated; a stream is left to the first batch.
 
+    Args:
+        dataset: the examples as the collator takes them, columns that the model does not know removed.
+        collate: the data collator.
+        vocab: the number tokens.
+        vocab_size: number of logits.
+
     Raises:
-        ValueError: labels outside the vocabulary, or no number token in any label.
+        ValueError: labels outside the vocabulary, no number token in any label, or batches without labels.
     """
     seen_all = _has_label_column(dataset)
     found = False
@@ -106,9 +121,5 @@ def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
     with torch.random.fork_rng(devices=[]):
         for start in range(0, min(_SAMPLE, len(dataset)), 50):
             batch = collate([dataset[i] for i in range(start, min(start + 50, _SAMPLE, len(dataset)))])
-            if "labels" not in batch:
-                raise ValueError(
-                    "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, "
-                    "such as `DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
-                )
+            check_has_labels(batch)
             yield batch["labels"].reshape(-1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from torch import Tensor
 from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
 
@@ -16,7 +17,7 @@ from ..config import FILE_NAME, NTLConfig
 from ..head import IGNORE_INDEX, HeadOutput, shift_labels
 from ..number_vocab import NumberVocab
 from ..objective import ComponentMeter, NTLObjective
-from .checks import check_labels, check_parallelism, check_train_dataset, check_vocab
+from .checks import check_has_labels, check_labels, check_parallelism, check_train_dataset, check_vocab
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +92,12 @@ class NTLMixin:
 
     def check_training_data(self) -> None:
         """Raise `ValueError` for labels outside the vocabulary, or if no label is a number; `train` calls it."""
-        if self.ntl_config.weight > 0:
-            check_train_dataset(self.train_dataset, self.data_collator, self.objective.vocab, self._vocab_size)
+        if self.ntl_config.weight == 0:
+            return
+        dataset = self.train_dataset
+        if isinstance(dataset, Dataset):
+            dataset = self._remove_unused_columns(dataset, description="training")
+        check_train_dataset(dataset, self.data_collator, self.objective.vocab, self._vocab_size)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         self.check_training_data()
@@ -118,8 +123,9 @@ class NTLMixin:
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
         if batches and not self._first_batch_checked:
+            check_has_labels(batches[0])
             # Once: it reads values back from the device. Sets with a label column were checked whole before.
-            check_labels(batches[0]["labels"], self._vocab_size)
+            check_labels(self._aligned_labels(batches[0]), self._vocab_size)
             self._first_batch_checked = True
         self._numbers_in_step = self._count_numbers(batches, device)
         return batches, num_items

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,17 @@ def test_every_recipe_parses(path, tmp_path):
     data, _, args, model = RecipeParser(ARGUMENT_CLASSES).parse(words)
     assert data.task and model.model_name_or_path and args.ntl_weight > 0
     assert path.read_text().startswith("# Hardware: ")
+
+
+def test_through_accelerate_launch(recipe, tmp_path):
+    """As the README starts it; the exit code alone would prove nothing."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"]
+    command += ["--mixed_precision", "no", "--dynamo_backend", "no", "--cpu"]
+    command += ["-m", "ntl_hf.cli.main", "sft", "--config", recipe(disable_tqdm=False)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stderr[-2000:]
+    logs = json.loads((tmp_path / "out" / "trainer_state.json").read_text())["log_history"]
+    assert [log["step"] for log in logs if "ntl_loss" in log] == [1, 2]
+    refused = subprocess.run([*command, "--ntl_loss", "waz"], capture_output=True, text=True, timeout=200)
+    assert refused.returncode != 0
+    assert "ntl-hf: error: `ntl_loss` is 'waz'" in refused.stderr

@@ -82,6 +82,12 @@ def test_batches_without_labels(tmp_path):
         plain_trainer(tmp_path, [{"input_ids": [5, 6]}] * 8, data_collator=collate).train()
 
 
+def test_a_stream_without_labels(tmp_path):
+    stream = IterableDataset.from_generator(lambda: iter([{"input_ids": [5, 6]}] * 8))
+    with pytest.raises(ValueError, match="no `labels`"):
+        plain_trainer(tmp_path, stream).train()
+
+
 def test_no_tokenizer(tmp_path):
     with pytest.raises(ValueError, match="processing_class=tokenizer"):
         NTLTrainer(model=tiny_model(), args=make_args(TrainingArguments, tmp_path), train_dataset=[])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from datasets import Dataset
 from torch import nn
+from transformers import DataCollatorForLanguageModeling
 
 from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer, NumberVocab
 from ntl_hf.head import head_from_logits
@@ -184,6 +185,19 @@ def test_models_wider_and_tokenizers_with_processors(tmp_path):
     assert trainer.model.config.vocab_size > len(trainer.processing_class)
     trainer.train()
     assert math.isfinite(trainer.state.log_history[0]["loss"])
+
+
+def test_labels_made_by_the_collator_and_columns_that_it_cannot_take(tmp_path):
+    tokenizer = char_tokenizer()
+    rows = {"text": ["1+2=3"] * 8, "input_ids": [tokenizer("1+2=3")["input_ids"]] * 8}
+    options = {
+        "train_dataset": Dataset.from_dict(rows),
+        "data_collator": DataCollatorForLanguageModeling(tokenizer, mlm=False),
+    }
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, trainer_options=options)
+    trainer.train()
+    # Of the five tokens, the first is not predicted.
+    assert trainer.state.log_history[0]["number_token_fraction"] == pytest.approx(2 / 4)
 
 
 def test_model_without_loss_kwargs_still_accumulates_exactly(tmp_path):
