@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -80,8 +81,12 @@ class NumberVocab:
         """`ids` on a device, copied there once."""
         return self._cached(device, "ids", lambda: self.ids)
 
+    @cached_property
+    def _largest_id(self) -> int:
+        return int(self.ids.max())
+
     def _table(self) -> Tensor:
-        table = torch.full((int(self.ids.max()) + 3,), -1)
+        table = torch.full((self._largest_id + 3,), -1)
         table[self.ids + 1] = torch.arange(len(self))
         return table
 
@@ -92,7 +97,7 @@ class NumberVocab:
 
     def check_fits(self, vocab_size: int) -> None:
         """Raise `ValueError` if a number token has no row among `vocab_size` logits. Wider logits are fine."""
-        if int(self.ids.max()) >= vocab_size:
+        if self._largest_id >= vocab_size:
             outside = [token for token, i in zip(self.tokens, self.ids.tolist(), strict=True) if i >= vocab_size]
             raise ValueError(
                 f"The model has {vocab_size} logits, too few for the tokenizer's number tokens {outside[:10]}. "

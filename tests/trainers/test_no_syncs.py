@@ -1,0 +1,79 @@
+"""The hot path reads nothing back from the device: no scalar, no data-dependent shape."""
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from trl.trainer.utils import add_fused_lm_head
+
+from ntl_hf import NTLConfig, NTLoss, NTLTrainer, NumberVocab
+from ntl_hf.head.fused import add_number_head, head_from_fused
+from tests.build import make_trainer
+from tests.tiny import char_tokenizer, tiny_model
+
+SYNCS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique")
+
+
+class CatchSyncs(TorchDispatchMode):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.__name__.split(".")[0]
+        if name in SYNCS or any(isinstance(a, torch.Tensor) and a.dtype == torch.bool for a in _indices(name, args)):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def _indices(name, args):
+    return args[1] if name in ("index", "index_put", "index_put_") else ()
+
+
+def test_the_net_catches():
+    x = torch.arange(4)
+    for read in (lambda: x.sum().item(), lambda: x[x > 1], lambda: bool((x > 1).any()), lambda: x.nonzero()):
+        with CatchSyncs() as net:
+            read()
+        assert net.found
+
+
+def test_plain_trainer_from_logits_to_logged_components(tmp_path):
+    """Everything of ours around the model's forward pass, backward included; reweighing needs the most."""
+    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0)}
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, trainer_options=options, label_smoothing_factor=0.1)
+    batch = next(iter(trainer.get_train_dataloader()))
+    batches, num_items = trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
+    logits = trainer.model(input_ids=batch["input_ids"]).logits.detach().requires_grad_()
+    trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
+    with CatchSyncs() as net:
+        trainer.get_batch_samples(iter(batches), 1, torch.device("cpu"))
+        trainer._loss_of_outputs({"logits": logits}, batch, num_items).backward()
+    assert net.found == []
+    assert logits.grad.abs().sum() > 0
+
+
+def test_number_head_of_the_fused_forward():
+    model, vocab = tiny_model(), NumberVocab.from_tokenizer(char_tokenizer())
+    ids = torch.randint(4, 50, (2, 9))
+    found = {}
+    add_fused_lm_head(model, outputs=("log_probs",))
+    for name in ("TRL", "ours"):
+        if name == "ours":
+            add_number_head(model, vocab)
+            vocab.columns(ids)  # the table is made on first use
+        with CatchSyncs() as net:
+            outputs = model(input_ids=ids, labels=ids, fused_lm_head=True)
+            if name == "ours":
+                head_from_fused(outputs)
+        found[name] = net.found
+    assert found["ours"] == found["TRL"]
+
+
+def test_the_plain_loss_on_an_accelerator_has_no_reads():
+    """`NTLoss` checks values on the CPU only; what runs elsewhere is the rest."""
+    loss = NTLoss(char_tokenizer(), reweigh=True)
+    loss.vocab.check_fits(64)  # host values, read on first use
+    loss.vocab.columns(torch.empty(0, dtype=torch.long, device="meta"))
+    logits, labels = torch.randn(2, 5, 64, requires_grad=True), torch.randint(4, 50, (2, 5))
+    with CatchSyncs() as net:
+        loss(logits.to("meta"), labels.to("meta"))
+    assert net.found == []
