@@ -46,6 +46,11 @@ class NTLObjective:
             raise ValueError("Label smoothing needs the log-probabilities averaged over the vocabulary.")
         return -((1 - label_smoothing) * head.log_probs.sum() + label_smoothing * head.mean_log_probs.sum())
 
+    @staticmethod
+    def mean(total: Tensor, count: Tensor | int) -> Tensor:
+        """A sum over positions divided by how many count; 0 where none does, instead of 0 / 0."""
+        return total / torch.as_tensor(count, device=total.device).clamp(min=1)
+
     @torch.no_grad()
     def component_sums(self, head: HeadOutput, number_losses: Tensor) -> Tensor:
         """What `ComponentMeter` adds up: six sums over positions, `[6]`, float64, on the device of the batch."""

@@ -64,8 +64,8 @@ class NTLLogitsMixin(NTLMixin):
         scale = 1 if num_items is None else self._process_scale
         if self.compute_loss_func is not None:
             return self.compute_loss_func(outputs, inputs["labels"], num_items_in_batch=num_items) * scale
-        count = head.label_mask.sum().clamp(min=1) if num_items is None else num_items
-        loss = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor) * scale / count
+        total = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor)
+        loss = scale * self.objective.mean(total, head.label_mask.sum() if num_items is None else num_items)
         if self.label_smoother is None and outputs.get("aux_loss") is not None:
             # A mean over the micro-batch, so it is averaged over the accumulation steps.
             steps = self.current_gradient_accumulation_steps if self.model.training else 1

@@ -165,7 +165,7 @@ class NTLMixin:
             return 0.0
         scale = self._process_scale if num_numbers is not None else 1
         count = (head.target >= 0).sum() if num_numbers is None else num_numbers
-        return self.ntl_weight * scale * losses.sum() / count.clamp(min=1)
+        return self.ntl_weight * scale * self.objective.mean(losses.sum(), count)
 
     @property
     def _process_scale(self) -> int:

@@ -200,6 +200,25 @@ def test_labels_made_by_the_collator_and_columns_that_it_cannot_take(tmp_path):
     assert trainer.state.log_history[0]["number_token_fraction"] == pytest.approx(2 / 4)
 
 
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_a_step_without_any_label_changes_nothing(trainer_class, tmp_path):
+    """0 / 0 would leave NaN in every weight."""
+    rows = [{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}] + [{"input_ids": [5, 6, 7], "labels": [-100] * 3}] * 3
+    trainer = make_trainer(
+        trainer_class,
+        tiny_model(),
+        tmp_path,
+        max_steps=4,
+        per_device_train_batch_size=1,
+        trainer_options={"train_dataset": Dataset.from_list(rows), "eval_dataset": None},
+        **({"dataset_kwargs": {"skip_prepare_dataset": True}} if trainer_class is NTLSFTTrainer else {}),
+    )
+    trainer.train()
+    assert all(torch.isfinite(p).all() for p in trainer.model.parameters())
+    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
+    assert sorted(loss == 0 for loss in losses) == [False, True, True, True]
+
+
 def test_model_without_loss_kwargs_still_accumulates_exactly(tmp_path):
     """A forward without **kwargs makes the stock Trainer fall back to means of micro-batches."""
 
