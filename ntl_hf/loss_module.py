@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import NTLConfig
-from .head import IGNORE_INDEX, HeadOutput, head_from_logits
+from .head import IGNORE_INDEX, HeadOutput, head_from_logits, log_normalizers
 from .losses import NumberLoss, expected_value, reduce_losses
 from .number_vocab import NumberVocab
 
@@ -89,7 +89,7 @@ class NTLoss(nn.Module):
             The expected value, `[B, T]`, in the unit of the values, and the number mass, `[B, T]`, 0 to 1; float32.
         """
         number_logits = logits.index_select(-1, self.vocab.ids_on(logits.device)).float()
-        log_mass = number_logits.logsumexp(-1) - logits.logsumexp(-1).float()
+        log_mass = number_logits.logsumexp(-1) - log_normalizers(logits).float()
         return expected_value(number_logits, self._to(logits.device).values), log_mass.clamp(max=0).exp()
 
     def _to(self, device: torch.device) -> NumberLoss:

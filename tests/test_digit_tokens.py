@@ -176,7 +176,7 @@ def test_an_output_bias_gets_entries() -> None:
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2
     )
     model = PhiForCausalLM(config)
-    torch.nn.init.normal_(model.lm_head.bias)
+    torch.nn.init.normal_(model.lm_head.bias, mean=5.0)
     old = model.lm_head.bias.clone()
     new_ids = add_digit_tokens(tokenizer, model)
     bias = model.get_output_embeddings().bias

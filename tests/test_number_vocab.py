@@ -229,6 +229,11 @@ def test_columns_of_labels_beyond_the_tokenizer_and_ignored_ones() -> None:
     assert vocab.columns(labels).tolist() == [[-1, -1, -1, -1], [-1, -1, len(vocab) - 1, -1]]
 
 
+def test_an_ignored_label_is_not_token_zero() -> None:
+    vocab = NumberVocab(ids=torch.tensor([0, 2]), values=torch.tensor([5.0, 6.0]), tokens=("5", "6"))
+    assert vocab.columns(torch.tensor([-100, -1, 0, 1, 2, 3])).tolist() == [-1, -1, 0, -1, 1, -1]
+
+
 @pytest.mark.parametrize("name", ["gpt2", "llama3", "byt5"])
 def test_columns_invert_ids(name: str) -> None:
     tokenizer = real_tokenizer(name)
@@ -243,8 +248,9 @@ def test_check_fits() -> None:
     enough = int(vocab.ids.max()) + 1
     vocab.check_fits(enough)
     vocab.check_fits(enough + 1000)
-    with pytest.raises(ValueError, match=rf"{enough - 2} logits.*\['8', '9'\].*resize_token_embeddings"):
-        vocab.check_fits(enough - 2)
+    for size, outside in ((enough - 1, r"\['9'\]"), (enough - 2, r"\['8', '9'\]")):
+        with pytest.raises(ValueError, match=rf"{size} logits.*{outside}.*resize_token_embeddings"):
+            vocab.check_fits(size)
 
 
 # Tokenizers that lack something

@@ -49,6 +49,15 @@ def shift_labels(labels: Tensor) -> Tensor:
     return F.pad(labels[..., 1:], (0, 1), value=IGNORE_INDEX)
 
 
+def log_normalizers(logits: Tensor) -> Tensor:
+    """`logsumexp` over the vocabulary, `[...]`, float32 (float64 for float64 logits), without a copy of the logits."""
+    flat = logits.reshape(-1, logits.shape[-1])
+    result = flat.new_empty(flat.shape[0], dtype=torch.promote_types(logits.dtype, torch.float32))
+    for rows in _chunks(flat):
+        result[rows] = flat[rows].to(result.dtype).logsumexp(-1)
+    return result.view(logits.shape[:-1])
+
+
 class _LogitsHead(torch.autograd.Function):
     """(logits, labels) -> label log-probs, log-normalisers, number logits and, where asked for, mean log-probs."""
 
@@ -60,10 +69,8 @@ class _LogitsHead(torch.autograd.Function):
         shape, vocab_size = labels.shape, logits.shape[-1]
         flat, ignored = logits.reshape(-1, vocab_size), (labels == IGNORE_INDEX).reshape(-1)
         columns = labels.reshape(-1).masked_fill(ignored, 0)
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        log_normalizer = flat.new_empty(flat.shape[0], dtype=dtype)
-        for rows in _chunks(flat):
-            log_normalizer[rows] = flat[rows].to(dtype).logsumexp(-1)
+        log_normalizer = log_normalizers(flat)
+        dtype = log_normalizer.dtype
         label_logits = flat.gather(1, columns.unsqueeze(1)).squeeze(1).to(dtype)
         log_probs = (label_logits - log_normalizer).masked_fill(ignored, 0.0)
         mean = None
