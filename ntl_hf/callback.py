@@ -1,6 +1,7 @@
 """`NTLCallback`: the weight of the number loss as a function of the global step."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -16,18 +17,26 @@ class NTLCallback(TrainerCallback):
     that is passed in `callbacks=[...]` takes precedence over both.
 
     Args:
-        weight_schedule: "constant", "linear" or "cosine"; the last two decay to 0 at the last step.
-        warmup_steps: steps over which the factor rises linearly from 0; below 1, a fraction of all steps.
+        weight_schedule: "constant", "linear" or "cosine"; the last two decay to 0 at the last step. None takes the
+            trainer's setting.
+        warmup_steps: steps over which the factor rises linearly from 0; below 1, a fraction of all steps. None takes
+            the trainer's setting.
 
     Raises:
         ValueError: unknown schedule, or negative or non-finite warm-up.
     """
 
-    def __init__(self, weight_schedule: str = "constant", warmup_steps: float = 0.0) -> None:
-        NTLConfig(weight_schedule=weight_schedule, warmup_steps=warmup_steps)  # raises where one is out of range
-        self.weight_schedule = weight_schedule
-        self.warmup_steps = warmup_steps
+    def __init__(self, weight_schedule: str | None = None, warmup_steps: float | None = None) -> None:
+        given = {"weight_schedule": weight_schedule, "warmup_steps": warmup_steps}
+        self._given = {name: value for name, value in given.items() if value is not None}
         self.factor = 1.0
+        self.follow(NTLConfig())
+
+    def follow(self, config: NTLConfig) -> NTLConfig:
+        """Take what was not given from a trainer's settings, and return the settings that are then in force."""
+        config = replace(config, **self._given)
+        self.weight_schedule, self.warmup_steps = config.weight_schedule, config.warmup_steps
+        return config
 
     def factor_at(self, step: int, total_steps: int) -> float:
         """The factor of the weight, 0 to 1, for the optimizer step that follows `step` finished ones."""

@@ -62,6 +62,9 @@ class NTLConfig:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
         for name, allowed in (("loss", LOSSES), ("weight_schedule", SCHEDULES)):
             _check_choice(prefix + name, getattr(self, name), allowed)
+        for name in ("digits_only", "reweigh"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"`{prefix}{name}` is {getattr(self, name)!r}; it must be true or false.")
         _check_number(prefix + "weight", self.weight, minimum=0)
         _check_number(prefix + "p", self.p, minimum=1)
         _check_number(prefix + "huber_delta", self.huber_delta, minimum=0, exclusive=True)

@@ -23,14 +23,16 @@ def add_digit_tokens(tokenizer: Any, model: nn.Module) -> list[int]:
         tokenizer: a `PreTrainedTokenizerBase`.
         model: the model, before an adapter is put on it.
 
-    Warns where the tokenizer drops spaces around added tokens (T5's does), so that neighbouring numbers run together.
+    Warns:
+        UserWarning: the tokenizer drops spaces around added tokens (T5's does), so that neighbouring numbers run
+            together.
 
     Returns:
         The ids of the new tokens, empty where nothing was missing. Give them to `number_lora_config`: LoRA freezes
         embeddings, and a frozen new row never learns.
 
     Raises:
-        ValueError: `model` already has an adapter.
+        ValueError: `model` already has an adapter, or a digit is one of the tokenizer's special tokens.
     """
     if hasattr(model, "peft_config"):
         raise ValueError("Add digit tokens before the adapter: pass the base model, then build the `PeftModel`.")
@@ -39,6 +41,9 @@ def add_digit_tokens(tokenizer: Any, model: nn.Module) -> list[int]:
     missing = [digit for digit in "0123456789" if digit not in present]
     if not missing:
         return []
+    taken = [digit for digit in missing if digit in reader.tokenizer.get_vocab()]
+    if taken:
+        raise ValueError(f"The tokenizer uses {taken} as special tokens; they cannot be numbers as well.")
     pieces = [_pieces(reader.tokenizer, digit) for digit in missing]
     old_size = len(reader.tokenizer)
     reader.tokenizer.add_tokens(missing)

@@ -49,13 +49,25 @@ def with_number_rows(
     added_token_ids: Iterable[int] = (),
     digits_only: bool = True,
 ) -> LoraConfig:
-    """Let an existing `LoraConfig` train rows too: those added, and with `tokenizer` those of all number tokens."""
+    """Let an existing `LoraConfig` train rows too: those added, and with `tokenizer` those of all number tokens.
+
+    Raises:
+        ValueError: the output head has a bias, which peft drops from a head with trained rows.
+    """
     rows = {int(i) for i in added_token_ids}
     if tokenizer is not None:
         rows |= set(NumberVocab.from_tokenizer(tokenizer, digits_only).ids.tolist())
-    if rows:
-        # A head tied to the embedding is not listed: peft keeps it tied, trained rows included.
-        config.trainable_token_indices = {name: sorted(rows) for name in _row_tables(model)}
+    if not rows:
+        return config
+    if getattr(model.get_output_embeddings(), "bias", None) is not None:
+        raise ValueError(
+            f"The output head of {type(model).__name__} has a bias, which peft leaves out where single rows of a head "
+            "are trained. Train the whole tables instead (`modules_to_save`), or fine-tune without an adapter."
+        )
+    # A head tied to the embedding is not listed: peft keeps it tied, trained rows included.
+    given = config.trainable_token_indices if isinstance(config.trainable_token_indices, dict) else {}
+    tables = {name: sorted({*rows, *given.get(name, ())}) for name in _row_tables(model)}
+    config.trainable_token_indices = {**given, **tables}
     return config
 
 

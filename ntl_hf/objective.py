@@ -13,6 +13,7 @@ from .number_vocab import NumberVocab
 
 # What is summed over positions, for the log.
 _CE, _TOKENS, _NTL, _NUMBERS, _MASS, _ERROR = range(6)
+COMPONENT_NAMES = ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction")
 
 
 class NTLObjective:
@@ -53,7 +54,7 @@ class NTLObjective:
 
     @torch.no_grad()
     def component_sums(self, head: HeadOutput, number_losses: Tensor) -> Tensor:
-        """What `ComponentMeter` adds up: six sums over positions, `[6]`, float64, on the device of the batch."""
+        """What `ComponentMeter` adds up: six sums over the positions of each row, `[B, 6]`, float64."""
         is_number = head.target >= 0
         parts = [
             -head.log_probs,
@@ -65,7 +66,7 @@ class NTLObjective:
         ]
         # float32 would stop counting at 16.7 million tokens; Apple's devices have no float64.
         dtype = torch.float32 if head.log_probs.device.type == "mps" else torch.float64
-        return torch.stack([part.sum(dtype=dtype) for part in parts])
+        return torch.stack([part.sum(-1, dtype=dtype) for part in parts], dim=-1)
 
 
 class ComponentMeter:
@@ -75,19 +76,21 @@ class ComponentMeter:
         self._sums: Tensor | None = None
 
     def add(self, sums: Tensor) -> None:
-        """Add the sums of one batch (`NTLObjective.component_sums`)."""
-        self._sums = sums if self._sums is None else self._sums + sums
+        """Add the sums of the rows of one batch, `[B, 6]` (`NTLObjective.component_sums`)."""
+        total = sums.sum(0)
+        self._sums = total if self._sums is None else self._sums + total
 
-    def flush(self, gather: Callable[[Tensor], Tensor]) -> dict[str, float]:
+    def flush(self, gather: Callable[[Tensor], Tensor] | None = None) -> dict[str, float]:
         """The means since the last flush, over all processes; empty if nothing was added.
 
         Args:
             gather: stacks a tensor `[1, 6]` of each process to `[processes, 6]`, as `Accelerator.gather` does. It is
-                a collective call: all processes flush together.
+                a collective call: all processes flush together. None if the sums are of all processes already.
         """
         if self._sums is None:
             return {}
-        total = gather(self._sums.unsqueeze(0)).double().sum(0).tolist()
+        sums = self._sums.unsqueeze(0)
+        total = (sums if gather is None else gather(sums)).double().sum(0).tolist()
         self._sums = None
         return _means(total)
 
@@ -95,10 +98,11 @@ class ComponentMeter:
 def _means(total: list[float]) -> dict[str, float]:
     """Names and values for the log; what is a mean over number tokens is NaN where there was none."""
     tokens, numbers = max(total[_TOKENS], 1), total[_NUMBERS]
-    return {
-        "ce_loss": total[_CE] / tokens,
-        "ntl_loss": total[_NTL] / max(numbers, 1),
-        "number_mass": total[_MASS] / numbers if numbers else math.nan,
-        "number_mae": total[_ERROR] / numbers if numbers else math.nan,
-        "number_token_fraction": numbers / tokens,
-    }
+    means = (
+        total[_CE] / tokens,
+        total[_NTL] / max(numbers, 1),
+        total[_MASS] / numbers if numbers else math.nan,
+        total[_ERROR] / numbers if numbers else math.nan,
+        numbers / tokens,
+    )
+    return dict(zip(COMPONENT_NAMES, means, strict=True))

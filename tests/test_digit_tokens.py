@@ -205,3 +205,12 @@ def test_bfloat16_rows_stay_bfloat16() -> None:
     for table in tables(model):
         assert table.dtype == torch.bfloat16
         assert len(table[new_ids].unique(dim=0)) == 10
+
+
+def test_a_digit_that_is_a_special_token_is_not_overwritten() -> None:
+    tokenizer, model = char_tokenizer("abc", pad_token="0"), tiny_model()
+    before = model.get_input_embeddings().weight.detach().clone()
+    with pytest.raises(ValueError, match=r"\['0'\] as special tokens"):
+        add_digit_tokens(tokenizer, model)
+    assert torch.equal(model.get_input_embeddings().weight, before)
+    assert "1" not in tokenizer.get_vocab()

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .errors import UsageError
+
 _DESCRIPTION = (
     "Trains the same small decoder with CE and with CE + NTL, with equal steps and paired seeds, on generated text: "
     "noisy readings, whose best possible error is known, and exact arithmetic. Prints a table and saves the results "
@@ -12,23 +14,26 @@ _DESCRIPTION = (
 )
 
 
-def add_parser(subparsers: Any) -> None:
-    """Register the command with `ArgumentParser.add_subparsers()`."""
-    parser = subparsers.add_parser("quickstart", help="train CE against CE + NTL on a CPU", description=_DESCRIPTION)
+def add_parser(commands: Any) -> argparse.ArgumentParser:
+    """Add the command and its options."""
+    parser = commands.add_parser("quickstart", help="train CE against CE + NTL on a CPU", description=_DESCRIPTION)
     parser.add_argument("--output_dir", type=Path, default=Path("quickstart_out"), help="default: %(default)s")
     parser.add_argument("--seeds", type=int, help="paired seeds for each task (default: 3)")
     parser.add_argument("--steps", type=int, help="training steps of each run (default: 800)")
     parser.add_argument("--jobs", type=int, help="runs at a time, one core each (default: one a core, 4 at most)")
     parser.add_argument("--debug", action="store_true", help="a few steps on a few rows: the path, not the scores")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; 2 for bad input, 1 if a training process dies, 130 if interrupted."""
-    from concurrent.futures.process import BrokenProcessPool
+    """Train, write and print: 0, or 1 if a training process was killed.
 
+    Raises:
+        UsageError: less than one seed, step or job, or a folder that must not be overwritten.
+    """
     from ..quickstart.output import claim_folder
-    from ..quickstart.pool import default_jobs
+    from ..quickstart.pool import RunKilledError, default_jobs
     from ..quickstart.settings import make_settings
 
     try:
@@ -38,16 +43,18 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"`--jobs` is {jobs}; it must be 1 or more.")
         claim_folder(args.output_dir)
     except ValueError as error:
-        return _fail(error, 2)
+        raise UsageError(str(error)) from error
     try:
         return _train_and_report(settings, jobs, args.output_dir)
-    except BrokenProcessPool:
-        return _fail("a training process was killed, perhaps for want of memory. Try `--jobs 1`.", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written.", 130)
+    except RunKilledError:
+        print("ntl-hf: a training process was killed, perhaps for want of memory. Try `--jobs 1`.", file=sys.stderr)
+        return 1
 
 
 def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
+    # First, for the imports below take seconds.
+    runs = f"{settings.seeds} seeds of {settings.steps} steps" if settings.seeds > 1 else f"{settings.steps} steps"
+    print(f"Training a small decoder with CE and with CE + NTL on two tasks, {runs}, {jobs} at a time.", flush=True)
     from rich.console import Console
 
     from ..quickstart.output import PICTURE, write_results
@@ -62,11 +69,7 @@ def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
     if can_plot():
         save_curves(results, folder / PICTURE)
         written.append(folder / PICTURE)
-    print_report(Console(), results)
+    # A pipe has no width; what reads it can scroll.
+    print_report(Console(width=None if sys.stdout.isatty() else 100), results)
     print("Written:", ", ".join(map(str, written)))
     return 0
-
-
-def _fail(message: object, code: int) -> int:
-    print(f"ntl-hf quickstart: {message}", file=sys.stderr)
-    return code

@@ -34,12 +34,16 @@ def head_from_logits(
     log_probs, log_normalizer, number_logits, mean = _LogitsHead.apply(
         logits, labels, vocab.ids_on(logits.device), mean_log_probs
     )
+    target = vocab.columns(labels)
+    # Neutral where the label is no number: there, all number logits may be -inf, and the gradient of their logsumexp
+    # is then NaN.
+    inside = number_logits.masked_fill((target < 0).unsqueeze(-1), 0.0).logsumexp(-1)
     return HeadOutput(
         log_probs=log_probs,
         label_mask=labels != IGNORE_INDEX,
-        target=vocab.columns(labels),
+        target=target,
         number_logits=number_logits,
-        log_mass=(number_logits.logsumexp(-1) - log_normalizer).clamp(max=0),
+        log_mass=(inside - log_normalizer).clamp(max=0),
         mean_log_probs=mean,
     )
 

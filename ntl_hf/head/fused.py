@@ -38,7 +38,9 @@ def add_number_head(model: nn.Module, vocab: NumberVocab) -> None:
     transform = LogitTransform.from_config(model.config)
     _give_wrapped_head_a_bias(model)
 
-    @functools.wraps(fused_forward)
+    # Of the class, as TRL does: a bound method would lose its first argument, `input_ids`, from the signature, and a
+    # Trainer would then drop that column.
+    @functools.wraps(type(model).forward)
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if not kwargs.get("fused_lm_head"):
             return fused_forward(*args, **kwargs)
@@ -58,12 +60,14 @@ def add_number_head(model: nn.Module, vocab: NumberVocab) -> None:
 def head_from_fused(outputs: FusedNumberOutput) -> HeadOutput:
     """The head's output from the fused forward; the number mass follows from the label's log-probability alone."""
     target = outputs.number_target
+    # Neutral where the label is no number: there, all number logits may be -inf.
+    number_logits = outputs.number_logits.masked_fill((target < 0).unsqueeze(-1), 0.0)
     return HeadOutput(
         log_probs=outputs.log_probs,
         label_mask=outputs.label_mask,
         target=target,
         number_logits=outputs.number_logits,
-        log_mass=log_number_mass(outputs.number_logits, target.clamp_min(0), outputs.log_probs),
+        log_mass=log_number_mass(number_logits, target.clamp_min(0), outputs.log_probs),
     )
 
 
@@ -101,8 +105,7 @@ def _project(hidden: Tensor, lm_head: nn.Module, vocab: NumberVocab) -> Tensor:
 
 
 def _give_wrapped_head_a_bias(model: nn.Module) -> None:
-    """peft's wrapper for trainable token rows hides the head's `bias`, which TRL's fused forward reads."""
+    """peft's wrapper for trained rows has no `bias`, which TRL reads; heads with one are refused (`ntl_hf.lora`)."""
     head = model.get_output_embeddings()
     if not hasattr(head, "bias"):
-        original = getattr(head, "original_module", None)
-        head.bias = getattr(original, "bias", None)
+        head.bias = None

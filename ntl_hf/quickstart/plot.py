@@ -7,7 +7,7 @@ from typing import Any
 from .settings import BASELINE, WITH_NTL
 
 _COLORS = {BASELINE: "#4c72b0", WITH_NTL: "#dd8452"}
-_CURVES = {"ce": "Test CE (nats/token)", "number_mae": "Error of the expected digit"}
+_CURVES = {"ce": "Test CE (nats per token)", "number_mae": "Mean |expected digit - digit|"}
 
 
 def can_plot() -> bool:
@@ -20,7 +20,7 @@ def save_curves(results: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     # Not `pyplot`, which would choose a backend for the whole process.
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(_CURVES), len(results["tasks"]), sharex=True, squeeze=False)
     for column, task in enumerate(results["tasks"]):
@@ -28,11 +28,11 @@ def save_curves(results: dict[str, Any], path: Path) -> None:
         for row, score in enumerate(_CURVES):
             _draw(grid[row][column], runs, score)
         grid[0][column].set_title(task["title"])
-        grid[0][column].axhline(task["best_possible"]["ce"], color="black", ls="--", lw=1, label="best possible")
-        grid[0][column].legend(frameon=False)
+        grid[0][column].axhline(task["best_ce_on_curve_rows"], color="black", ls="--", lw=1, label="best possible")
         grid[-1][column].set_xlabel("Step")
     for row, label in enumerate(_CURVES.values()):
         grid[row][0].set_ylabel(label)
+    grid[0][0].legend(frameon=False)
     figure.savefig(path, dpi=120)
 
 
@@ -44,6 +44,5 @@ def _draw(axes: Any, runs: list[dict[str, Any]], score: str) -> None:
         label = f"{variant} (mean and range of {len(curves)} seeds)" if len(curves) > 1 else variant
         axes.plot(steps, [sum(point) / len(point) for point in points], color=color, marker="o", ms=3, label=label)
         axes.fill_between(steps, [min(p) for p in points], [max(p) for p in points], color=color, alpha=0.2, lw=0)
-    axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,16 +1,28 @@
 """Run the cells side by side, one process a core, with one count of the steps done."""
 
 import os
+import signal
+import sys
+import traceback
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
+from queue import Empty
 from typing import Any
 
 _MOST_JOBS = 4  # each holds a Python with torch and transformers
-_POLL_S = 0.2
+_POLL_S = 0.5
+_GRACE_S = 5.0
 
-# In a worker process: where it reports its steps.
-_steps: Any = None
+_OnStep = Callable[[], None]
+_OnResult = Callable[[Any], None]
+
+
+class RunFailedError(RuntimeError):
+    """A run failed in its process; the message has the traceback from there."""
+
+
+class RunKilledError(RuntimeError):
+    """A process ended without a word."""
 
 
 def default_jobs() -> int:
@@ -20,11 +32,7 @@ def default_jobs() -> int:
 
 
 def run_cells(
-    train: Callable[..., Any],
-    cells: list[Any],
-    jobs: int,
-    on_step: Callable[[], None],
-    on_result: Callable[[Any], None],
+    train: Callable[..., Any], cells: list[Any], jobs: int, on_step: _OnStep, on_result: _OnResult
 ) -> list[Any]:
     """Call `train(cell, on_step=...)` for every cell and return the results in the order of the cells.
 
@@ -36,51 +44,68 @@ def run_cells(
         on_result: called here with each result as it comes.
 
     Raises:
-        BrokenProcessPool: a process was killed.
+        RunFailedError: `train` raised in one of several processes; the others are stopped.
+        RunKilledError: one of several processes was killed; the others are stopped.
     """
     if jobs == 1:
         return [_inline(train, cell, on_step, on_result) for cell in cells]
-    # `spawn`: a fork of a process that has run torch's threads may hang.
+    # `spawn`: a fork of a process that has run torch's threads may hang. Not `ProcessPoolExecutor`, which cannot stop
+    # a run that has begun, so that Ctrl-C would wait for it.
     context = get_context("spawn")
-    queue = context.Queue()
-    with ProcessPoolExecutor(min(jobs, len(cells)), context, _start_worker, (queue,)) as pool:
-        futures = [pool.submit(_in_worker, train, cell) for cell in cells]
-        try:
-            _follow(set(futures), queue, on_step, on_result)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [future.result() for future in futures]
+    todo, news = context.Queue(), context.Queue()
+    for item in [*enumerate(cells), *[None] * jobs]:
+        todo.put(item)
+    workers = [context.Process(target=_work, args=(train, todo, news), daemon=True) for _ in range(jobs)]
+    try:
+        for worker in workers:
+            worker.start()
+        return _collect(len(cells), news, workers, on_step, on_result)
+    finally:
+        _stop([worker for worker in workers if worker.pid is not None])
 
 
-def _inline(
-    train: Callable[..., Any], cell: Any, on_step: Callable[[], None], on_result: Callable[[Any], None]
-) -> Any:
+def _inline(train: Callable[..., Any], cell: Any, on_step: _OnStep, on_result: _OnResult) -> Any:
     result = train(cell, on_step=on_step)
     on_result(result)
     return result
 
 
-def _follow(
-    pending: set["Future[Any]"], queue: Any, on_step: Callable[[], None], on_result: Callable[[Any], None]
-) -> None:
-    while pending:
-        done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-        while not queue.empty():
-            queue.get()
+def _collect(count: int, news: Any, workers: list[Any], on_step: _OnStep, on_result: _OnResult) -> list[Any]:
+    results: dict[int, Any] = {}
+    while len(results) < count:
+        if any(worker.exitcode for worker in workers):
+            raise RunKilledError("A training process was killed.")
+        try:
+            kind, index, content = news.get(timeout=_POLL_S)
+        except Empty:
+            continue
+        if kind == "step":
             on_step()
-        for future in done:
-            on_result(future.result())
+        elif kind == "result":
+            results[index] = content
+            on_result(content)
+        else:
+            raise RunFailedError(f"A training run failed.\n{content}")
+    return [results[index] for index in range(count)]
 
 
-def _start_worker(queue: Any) -> None:
-    global _steps
-    _steps = queue
+def _stop(workers: list[Any]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(_GRACE_S)
+        worker.kill()
 
 
-def _in_worker(train: Callable[..., Any], cell: Any) -> Any:
-    return train(cell, on_step=_report_step)
-
-
-def _report_step() -> None:
-    _steps.put(1)
+def _work(train: Callable[..., Any], todo: Any, news: Any) -> None:
+    """The life of a process: one cell after the other, until there are none."""
+    # Ctrl-C reaches the whole process group; the parent answers it for all. To be terminated is to leave by
+    # exception, which removes temporary folders.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    while (item := todo.get()) is not None:
+        index, cell = item
+        try:
+            news.put(("result", index, train(cell, on_step=lambda: news.put(("step", None, None)))))
+        except Exception:
+            news.put(("error", index, traceback.format_exc()))

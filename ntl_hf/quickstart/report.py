@@ -16,13 +16,13 @@ _ROWS = {
     "median_ae": ("Median abs. error", 1, 1),
     "r2": ("R2", 1, 3),
     "ce": ("CE (nats/token)", 1, 3),
-    "number_mass": ("Number mass", 1, 4),
+    "number_mass": ("Number mass (%)", 100, 2),
     "unreadable": ("Unreadable (%)", 100, 1),
 }
 _NOTES = (
     "Mean {sign} standard deviation over seeds. Difference: CE + NTL minus CE, seed by seed.\n"
     "Best possible: a model that knows the answer before the noise, on the same test rows.\n"
-    "An answer that is not three digits is unreadable; MAE, median and R2 charge it the largest error possible.\n"
+    "Unreadable: not a number of up to three digits. MAE, median and R2 charge it the largest error possible.\n"
     "Number mass: the probability on digits where a digit is due."
 )
 
@@ -32,7 +32,7 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
     sign = "±" if console.encoding.lower().startswith("utf") else "+-"
     for task in results["tasks"]:
         console.print(_table(task, results["summary"][task["name"]], sign))
-        console.print(_verdict(results["runs"], task["name"]), "\n")
+        console.print(_verdict(results["runs"], task["name"]), "\n", highlight=False)
     console.print(_NOTES.format(sign=sign), style="dim", soft_wrap=True, highlight=False)
 
 
@@ -42,7 +42,7 @@ def _table(task: dict[str, Any], summary: dict[str, Any], sign: str) -> Table:
     )
     table.add_column("On test rows", no_wrap=True, min_width=17)
     for name in (BASELINE, WITH_NTL, "Difference", "Best possible"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for score, (label, factor, decimals) in _ROWS.items():
         cells = [
             _format(summary[BASELINE][score], factor, decimals, sign),

@@ -4,17 +4,18 @@ import re
 from collections.abc import Sequence
 from statistics import fmean, median
 
-# The answers' width and range are those of `tasks`: three digits, 0 to 999.
-_READABLE = re.compile(r"[0-9]{3}")
+# The tasks write their answers with three digits, 0 to 999. `42` for `042` can be read all the same; four digits are a
+# number that had not ended.
+_READABLE = re.compile(r"[0-9]{1,3}")
 _LARGEST = 999
 
 
 def score(answers: Sequence[str], values: Sequence[int]) -> dict[str, float]:
     """Exact match (a fraction), MAE, median absolute error, R2, and the fraction of unreadable answers.
 
-    An answer that is not exactly three digits is unreadable. Leaving it out would reward a model for answering badly
-    where it is unsure, so it is charged the largest error possible: the distance from the true value to the further
-    of 0 and 999.
+    An answer is unreadable unless it is a number of one to three digits. To leave it out would reward a model for
+    breaking down where it is unsure, so it is charged the largest error possible: the distance from the true value to
+    the further of 0 and 999.
     """
     errors = [absolute_error(answer, value) for answer, value in zip(answers, values, strict=True)]
     center = fmean(values)

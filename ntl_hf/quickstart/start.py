@@ -60,8 +60,14 @@ def _train_all(settings: Settings, jobs: int, console: Console) -> list[dict[str
 
 def _describe(task: Task, settings: Settings) -> dict[str, Any]:
     test = make_rows(task, settings.test_rows, TEST_SEED)
-    best = best_possible(task, test["value"], test["mean"])
-    return {"name": task.name, "title": task.title, "noise_sd": task.noise_sd, "best_possible": best}
+    curve = test.select(range(settings.curve_rows))
+    return {
+        "name": task.name,
+        "title": task.title,
+        "noise_sd": task.noise_sd,
+        "best_possible": best_possible(task, test["value"], test["mean"]),
+        "best_ce_on_curve_rows": best_possible(task, curve["value"], curve["mean"])["ce"],
+    }
 
 
 def _versions() -> dict[str, str]:

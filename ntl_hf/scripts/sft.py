@@ -6,6 +6,7 @@ from typing import Any
 
 from datasets import Dataset, IterableDataset, load_dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.trainer_utils import get_last_checkpoint
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from ..arguments import NTLSFTConfig
@@ -64,6 +65,7 @@ def build_trainer(
     """
     if model_args.model_name_or_path is None:
         raise ValueError("`model_name_or_path` is missing: a hub id or a local folder.")
+    args.resume_from_checkpoint = resolve_checkpoint(args)
     check_output_dir(args)
     # The data first: it is quick to read, and a typo in its path should not cost the loading of a model.
     train_dataset = load_split(data_args, data_args.dataset_train_split, data_args.max_train_samples)
@@ -94,14 +96,31 @@ def build_trainer(
 
 def train(trainer: NTLSFTTrainer) -> None:
     """Train, and save the model, the metrics and the state of the run."""
-    resume = trainer.args.resume_from_checkpoint
-    result = trainer.train(resume_from_checkpoint=resume if resume != "true" else True)
+    result = trainer.train(resume_from_checkpoint=trainer.args.resume_from_checkpoint)
     trainer.save_model()
     trainer.save_state()
     trainer.log_metrics("train", result.metrics)
     trainer.save_metrics("train", result.metrics)
     if trainer.args.push_to_hub:
         trainer.push_to_hub()
+
+
+def resolve_checkpoint(args: NTLSFTConfig) -> str | None:
+    """The folder to resume from: `true` is the last checkpoint in `output_dir`, `false` none.
+
+    Raises:
+        ValueError: there is no such checkpoint.
+    """
+    wanted = str(args.resume_from_checkpoint or "false")
+    if wanted.lower() == "false":
+        return None
+    if wanted.lower() != "true":
+        folder: str | None = wanted if Path(wanted).is_dir() else None
+    else:
+        folder = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
+    if folder is None:
+        raise ValueError(f"--resume_from_checkpoint {wanted}: no such checkpoint (output_dir is {args.output_dir}).")
+    return folder
 
 
 def check_output_dir(args: NTLSFTConfig) -> None:
@@ -125,6 +144,10 @@ def load_split(data_args: DataArguments, split: str, limit: int | None) -> Datas
     """
     if (data_args.task is None) == (data_args.dataset_name is None):
         raise ValueError("Name the data: either `task: gsm8k` or `dataset_name: HUB_ID_OR_FOLDER`.")
+    if data_args.data_path is not None and data_args.task is None:
+        raise ValueError("`data_path` is the folder of a `task`; give a data set's folder as `dataset_name`.")
+    if limit is not None and limit < 1:
+        raise ValueError(f"`max_train_samples` and `max_eval_samples` must be 1 or more, not {limit}.")
     if data_args.task == "gsm8k":
         dataset = load_gsm8k(data_args.data_path, split, data_args.keep_annotations)
     else:

@@ -40,7 +40,7 @@ def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
 
 def check_has_labels(batch: Any) -> None:
     """Raise `ValueError` for a batch without labels."""
-    if batch.get("labels") is None and batch.get("shift_labels") is None:
+    if batch.get("labels") is None:
         raise ValueError(
             "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, such as "
             "`DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
@@ -71,8 +71,8 @@ def check_columns(dataset: Any, text_field: str) -> None:
 def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_size: int) -> None:
     """Check the labels of a training set and that it has numbers at all.
 
-    A `datasets.Dataset` with a column `labels` is read whole; of another set with a length, the first 1,000 examples
-    are collated; a stream is left to the first batch.
+    A `datasets.Dataset` with a column `labels` is read whole; of another set with a length, up to 1,000 examples are
+    collated until a number is found; a stream is left to the first batch.
 
     Args:
         dataset: the examples as the collator takes them, columns that the model does not know removed.
@@ -88,7 +88,9 @@ def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_si
     for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):
         check_labels(labels, vocab_size)
         found = found or bool((vocab.columns(labels) >= 0).any())
-    if found or not hasattr(dataset, "__len__"):
+        if found and not seen_all:
+            return  # collating more would take long, and show little
+    if found or not _has_random_access(dataset):
         return
     message = (
         "no label of the training set is a number token, so the number loss has nothing to act on. Look at "
@@ -106,6 +108,12 @@ def _has_label_column(dataset: Any) -> bool:
     return isinstance(dataset, Dataset) and "labels" in dataset.column_names and dataset.format["type"] != "custom"
 
 
+def _has_random_access(dataset: Any) -> bool:
+    # torch's streams inherit a `__getitem__` that raises.
+    is_stream = isinstance(dataset, torch.utils.data.IterableDataset)
+    return not is_stream and hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+
+
 def _label_column(dataset: Dataset) -> Iterator[Tensor]:
     # A chunk at a time: a column of a large set does not fit into memory.
     for batch in dataset.select_columns(["labels"]).with_format("arrow").iter(batch_size=_SAMPLE):
@@ -115,7 +123,7 @@ def _label_column(dataset: Dataset) -> Iterator[Tensor]:
 
 
 def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
-    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+    if not _has_random_access(dataset):
         return
     # A collator may draw random numbers; those of the training that follows must not move.
     with torch.random.fork_rng(devices=[]):

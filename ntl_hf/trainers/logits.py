@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ..head import IGNORE_INDEX, HeadOutput, head_from_logits
 from ..lora import with_adapter
 from .mixin import NTLMixin
+from .model_checks import warn_about_own_loss
 
 
 class NTLLogitsMixin(NTLMixin):
@@ -32,12 +33,23 @@ class NTLLogitsMixin(NTLMixin):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
+        if self.model.training and not self._model_checked:
+            self._model_checked = True
+            self._check_own_loss(model, inputs)
         outputs = model(**self._inputs_without_labels(inputs))
         loss = self._loss_of_outputs(outputs, inputs, num_items_in_batch)
         return (loss, outputs) if return_outputs else loss
 
+    def _check_own_loss(self, model: Any, inputs: dict[str, Any]) -> None:
+        # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
+        if self.compute_loss_func is None and self.label_smoother is None and not self.args.torch_compile:
+            warn_about_own_loss(
+                model, inputs, self.objective.vocab, not self._labels_are_aligned, self._router_aux_loss_coef
+            )
+
     def _inputs_without_labels(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        rest = {name: value for name, value in inputs.items() if name not in ("labels", "shift_labels")}
+        # `skip_logits` is the Trainer's way to ask Liger's forward for the loss alone.
+        rest = {name: value for name, value in inputs.items() if name not in ("labels", "shift_labels", "skip_logits")}
         if not self.model.config.is_encoder_decoder or {"decoder_input_ids", "decoder_inputs_embeds"} & rest.keys():
             return rest
         prepare = getattr(self.accelerator.unwrap_model(self.model), "prepare_decoder_input_ids_from_labels", None)
@@ -74,4 +86,5 @@ class NTLLogitsMixin(NTLMixin):
 
     @property
     def _router_aux_loss_coef(self) -> float:
-        return getattr(self.model.config.get_text_config(), "router_aux_loss_coef", 0.0)
+        config = self.model.config.get_text_config()
+        return getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))

@@ -2,21 +2,20 @@
 
 import logging
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
+from transformers.trainer_utils import EvalLoopOutput, default_compute_objective, get_last_checkpoint
 
 from ..arguments import resolve_ntl_config
 from ..callback import NTLCallback
 from ..config import FILE_NAME, NTLConfig
 from ..head import IGNORE_INDEX, HeadOutput, shift_labels
 from ..number_vocab import NumberVocab
-from ..objective import ComponentMeter, NTLObjective
+from ..objective import COMPONENT_NAMES, ComponentMeter, NTLObjective
 from .checks import check_has_labels, check_labels, check_parallelism, check_train_dataset, check_vocab
 
 logger = logging.getLogger(__name__)
@@ -52,28 +51,48 @@ class NTLMixin:
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.
         self.model_accepts_loss_kwargs = True
-        self.ntl_config = resolve_ntl_config(self.args, ntl_config)
-        self.ntl_callback = self._find_or_add_callback()
-        if number_vocab is None:
-            number_vocab = NumberVocab.from_tokenizer(self._require_tokenizer(), self.ntl_config.digits_only)
-        self._vocab_size = check_vocab(self.model, number_vocab)
-        self.objective = NTLObjective(number_vocab, self.ntl_config)
+        self._number_vocab = number_vocab
         self._meters = {"train": ComponentMeter(), "eval": ComponentMeter()}
         self._numbers_in_step: Tensor | None = None
         self._first_batch_checked = False
-        logger.info("%s: %d number tokens, %s", type(self).__name__, len(number_vocab), self.ntl_config)
+        self._model_checked = False
+        self._settings_from_args = ntl_config is None
+        self._use_settings(resolve_ntl_config(self.args, ntl_config))
+
+    def _use_settings(self, config: NTLConfig) -> None:
+        vocab = self._number_vocab
+        if vocab is None:
+            vocab = NumberVocab.from_tokenizer(self._require_tokenizer(), config.digits_only)
+        self._vocab_size = check_vocab(self.model, vocab)
+        self.ntl_callback = self._find_or_add_callback()
+        self.ntl_config = self.ntl_callback.follow(config)
+        self.objective = NTLObjective(vocab, self.ntl_config)
+        logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
 
     def _find_or_add_callback(self) -> NTLCallback:
-        for callback in self.callback_handler.callbacks:
-            if isinstance(callback, NTLCallback):
-                # What is saved beside the weights has to tell what was in force.
-                self.ntl_config = replace(
-                    self.ntl_config, weight_schedule=callback.weight_schedule, warmup_steps=callback.warmup_steps
-                )
-                return callback
-        callback = NTLCallback(self.ntl_config.weight_schedule, self.ntl_config.warmup_steps)
-        self.add_callback(callback)
-        return callback
+        found = [callback for callback in self.callback_handler.callbacks if isinstance(callback, NTLCallback)]
+        if not found:
+            found = [NTLCallback()]
+            super().add_callback(found[0])
+        return found[-1]
+
+    def add_callback(self, callback: Any) -> None:
+        previous = getattr(self, "ntl_callback", None)
+        super().add_callback(callback)
+        if previous is not None and self._find_or_add_callback() is not previous:
+            self.remove_callback(previous)
+            self._use_settings(self.ntl_config)
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        super()._hp_search_setup(trial)
+        # A trial may set `ntl_weight` and the like on the arguments.
+        if trial is not None and self._settings_from_args:
+            self._use_settings(resolve_ntl_config(self.args, None))
+
+    def hyperparameter_search(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("compute_objective") is None:
+            kwargs["compute_objective"] = _objective_without_components
+        return super().hyperparameter_search(*args, **kwargs)
 
     def _require_tokenizer(self) -> Any:
         if self.processing_class is None:
@@ -85,8 +104,8 @@ class NTLMixin:
 
     @property
     def ntl_weight(self) -> float:
-        """The weight of the number loss at the current step."""
-        return self.ntl_config.weight * self.ntl_callback.factor
+        """The weight of the number loss: in training as scheduled, in evaluation in full, to stay comparable."""
+        return self.ntl_config.weight * (self.ntl_callback.factor if self.model.training else 1.0)
 
     # ---- Before training ----
 
@@ -94,12 +113,15 @@ class NTLMixin:
         """Raise `ValueError` for labels outside the vocabulary, or if no label is a number; `train` calls it."""
         if self.ntl_config.weight == 0:
             return
-        dataset = self.train_dataset
+        dataset, collate = self.train_dataset, self.data_collator
         if isinstance(dataset, Dataset):
             dataset = self._remove_unused_columns(dataset, description="training")
-        check_train_dataset(dataset, self.data_collator, self.objective.vocab, self._vocab_size)
+        else:
+            collate = self._get_collator_with_removed_columns(collate, description="training")
+        check_train_dataset(dataset, collate, self.objective.vocab, self._vocab_size)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        self._meters["train"] = ComponentMeter()
         self.check_training_data()
         self._warn_about_other_settings(resume_from_checkpoint)
         return super().train(resume_from_checkpoint, *args, **kwargs)
@@ -160,7 +182,7 @@ class NTLMixin:
         """
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.ntl_weight > 0):
             losses = self.objective.number_losses(head)
-        self._meter.add(self.objective.component_sums(head, losses.detach()))
+        self._note_components(self.objective.component_sums(head, losses.detach()))
         if self.ntl_weight == 0:
             return 0.0
         scale = self._process_scale if num_numbers is not None else 1
@@ -176,20 +198,23 @@ class NTLMixin:
 
     # ---- The log ----
 
-    @property
-    def _meter(self) -> ComponentMeter:
-        return self._meters["train" if self.model.training else "eval"]
+    def _note_components(self, sums: Tensor) -> None:
+        if self.model.training:
+            self._meters["train"].add(sums)
+        else:
+            # Distributed evaluation fills the last batch up with rows that it has seen; this drops them.
+            self._meters["eval"].add(self.accelerator.gather_for_metrics(sums))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:
             logs.update(self._meters["train"].flush(self.accelerator.gather))
-            logs["ntl_weight"] = self.ntl_weight
+            logs["ntl_weight"] = self.ntl_config.weight * self.ntl_callback.factor
         super().log(logs, start_time)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
         self._meters["eval"] = ComponentMeter()
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
-        means = self._meters["eval"].flush(self.accelerator.gather)
+        means = self._meters["eval"].flush()
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in means.items()})
         return output
 
@@ -202,3 +227,8 @@ class NTLMixin:
             folder.mkdir(parents=True, exist_ok=True)
             self.ntl_config.save(folder)
         super().save_model(output_dir, _internal_call)
+
+
+def _objective_without_components(metrics: dict[str, float]) -> float:
+    """The default of a hyperparameter search: `eval_loss`, or the sum of one's own metrics, as without the NTL's."""
+    return default_compute_objective({k: v for k, v in metrics.items() if not k.endswith(COMPONENT_NAMES)})

@@ -9,6 +9,7 @@ from ..head import HeadOutput, head_from_logits
 from ..head.fused import FusedNumberOutput, add_number_head, head_from_fused
 from .checks import check_columns
 from .mixin import NTLMixin
+from .model_checks import check_fused_number_logits
 from .recorder import ForwardRecorder
 
 
@@ -43,6 +44,9 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
+        if self.model.training and not self._model_checked:
+            self._model_checked = True
+            check_fused_number_logits(model, inputs, self.objective.vocab)
         recorder = ForwardRecorder(model)
         result = super().compute_loss(recorder, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)
