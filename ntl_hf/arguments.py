@@ -15,7 +15,9 @@ def _prefixed(setting: Any) -> tuple[str, Any, Any]:
     return PREFIX + setting.name, setting.type, field(default=setting.default, metadata=dict(setting.metadata))
 
 
-class _NTLFieldsBehaviour:
+class NTLArguments:
+    """What the argument classes below have in common: the `ntl_` fields, checked when they are made."""
+
     def __post_init__(self) -> None:
         self.get_ntl_config().check(PREFIX)
         super().__post_init__()  # type: ignore[misc]
@@ -34,9 +36,7 @@ class _NTLFieldsBehaviour:
 
 
 # Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.
-_NTLFields = make_dataclass(
-    "_NTLFields", [_prefixed(setting) for setting in fields(NTLConfig)], bases=(_NTLFieldsBehaviour,)
-)
+_NTLFields = make_dataclass("_NTLFields", [_prefixed(setting) for setting in fields(NTLConfig)], bases=(NTLArguments,))
 
 
 @dataclass
@@ -60,7 +60,7 @@ def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     Raises:
         ValueError: both are given and disagree; the message names the settings.
     """
-    from_args = args.get_ntl_config() if isinstance(args, _NTLFieldsBehaviour) else None
+    from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else None
     if ntl_config is None:
         return from_args or NTLConfig()
     if from_args is not None and from_args != NTLConfig() and from_args != ntl_config:

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PhiConfig, PhiForCausalLM
 
 from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer, add_digit_tokens, number_lora_config
+from ntl_hf.lora import with_number_rows
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model
@@ -95,6 +97,24 @@ def test_options_reach_lora():
     assert (config.r, config.lora_alpha, set(config.target_modules)) == (3, 5, {"q_proj"})
     assert config.trainable_token_indices is None
     assert number_lora_config(tiny_model("t5")).task_type == "SEQ_2_SEQ_LM"
+
+
+def test_rows_of_ones_own_are_kept():
+    given = LoraConfig(target_modules="all-linear", trainable_token_indices={"embed_tokens": [50, 51]})
+    assert with_number_rows(given, tiny_model(), None, [40]).trainable_token_indices == {
+        "embed_tokens": [40, 50, 51],
+        "lm_head": [40],
+    }
+
+
+def test_a_head_with_a_bias_is_refused():
+    """peft's wrapper for single rows computes the head without its bias: the adapter would be another model."""
+    config = PhiConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2,
+        pad_token_id=0, bos_token_id=3, eos_token_id=1,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"head of PhiForCausalLM has a bias.*modules_to_save"):
+        number_lora_config(PhiForCausalLM(config), char_tokenizer(), train_number_rows=True)
 
 
 def test_refusals():

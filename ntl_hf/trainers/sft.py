@@ -3,8 +3,9 @@
 from typing import Any, ClassVar
 
 from torch import Tensor
-from trl import SFTTrainer
+from trl import SFTConfig, SFTTrainer
 
+from ..arguments import NTLArguments
 from ..head import HeadOutput, head_from_logits
 from ..head.fused import FusedNumberOutput, add_number_head, head_from_fused
 from .checks import check_columns
@@ -27,8 +28,10 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
 
     _tag_names: ClassVar[list[str]] = [*SFTTrainer._tag_names, "ntl"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, model: Any, args: Any = None, *rest: Any, **kwargs: Any) -> None:
+        if isinstance(args, NTLArguments) and not isinstance(args, SFTConfig):
+            raise TypeError(f"`NTLSFTTrainer` takes `NTLSFTConfig` or `trl.SFTConfig`, not `{type(args).__name__}`.")
+        super().__init__(model, args, *rest, **kwargs)
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         add_number_head(base, self.objective.vocab)
 

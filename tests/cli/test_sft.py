@@ -69,6 +69,8 @@ def test_resumes(recipe, tmp_path):
     assert main(["sft", "--config", recipe(max_steps=4), "--resume_from_checkpoint", "true"]) == 0
     state = json.loads((tmp_path / "out" / "trainer_state.json").read_text())
     assert [log["step"] for log in state["log_history"] if "loss" in log] == [1, 2, 3, 4]
+    # Any spelling of false is no way around the check of the output folder.
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", "False"]) == 2
 
 
 @pytest.mark.parametrize("peft", [True, False])
@@ -101,6 +103,8 @@ REFUSED = {
     "unknown task": ({"task": "gms8k"}, [], "'task' is 'gms8k'; choose one of: gsm8k"),
     "unknown task as an option": ({}, ["--task", "gms8k"], "invalid choice: 'gms8k'"),
     "unquoted no": ({"save_strategy": False}, [], "unquoted no"),
+    "nothing to resume": ({}, ["--resume_from_checkpoint", "True"], "no such checkpoint"),
+    "no rows wanted": ({}, ["--max_train_samples", "-1"], "must be 1 or more"),
     "config without a path": ({}, ["--config"], "--config needs"),
 }
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ntl_hf import NumberVocab
+from ntl_hf import NTLConfig, NumberVocab
 from ntl_hf.head import HeadOutput, from_logits, head_from_logits, shift_labels
+from ntl_hf.losses import NumberLoss
 
 from ..tiny import char_tokenizer
 
@@ -223,3 +224,15 @@ def test_forward_makes_no_copy_of_the_logits(monkeypatch: pytest.MonkeyPatch) ->
     with LargeBuffers(logits.numel()) as made:
         head_from_logits(logits, labels, VOCAB, mean_log_probs=True)
     assert set(made.storages) <= {logits.untyped_storage().data_ptr()}
+
+
+def test_number_logits_of_minus_infinity_at_a_word_leave_no_nan() -> None:
+    """A constrained decoder may rule all numbers out where a word has to come; reweighing looks at the mass there."""
+    logits, labels = batch()
+    words = (VOCAB.columns(labels) < 0) & (labels != -100)
+    is_number = torch.zeros(SIZE, dtype=torch.bool).index_fill(0, VOCAB.ids, True)
+    logits = logits.detach().masked_fill(words.unsqueeze(-1) & is_number, -math.inf).requires_grad_()
+    head = head_from_logits(logits, labels, VOCAB)
+    loss = NumberLoss(NTLConfig(reweigh=True), VOCAB.values)(head.number_logits, head.target, head.log_mass).sum()
+    (loss - head.log_probs.sum()).backward()
+    assert logits.grad.isfinite().all() and logits.grad.abs().sum() > 0

@@ -11,6 +11,7 @@ import torch
 from tests.build import relative_difference
 from tests.invariants.worker import TRAINERS, train
 
+COMPONENTS = ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction")
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,5 +35,8 @@ def test_same_parameters_and_logs(name, size, accumulation, two_processes, tmp_p
     single = train(name, tmp_path, size, accumulation)
     assert relative_difference(distributed["parameters"], single["parameters"]) < 1e-6
     for ours, theirs in zip(distributed["logs"][:3], single["logs"][:3], strict=True):
-        for key in ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction"):
+        for key in COMPONENTS:
             assert ours[key] == pytest.approx(theirs[key], rel=1e-5), key
+    for key in COMPONENTS:
+        found, wanted = distributed["evaluation"][f"eval_{key}"], single["evaluation"][f"eval_{key}"]
+        assert found == pytest.approx(wanted, rel=1e-5), key

@@ -32,7 +32,10 @@ def train(name: str, folder: Path, size: int, accumulation: int) -> dict:
         ddp_find_unused_parameters=False,
     )
     trainer.train()
+    trainer.args.per_device_eval_batch_size = 1
+    evaluation = trainer.evaluate(trainer.eval_dataset.select(range(5)))  # an odd number: one process repeats a row
     return {
+        "evaluation": evaluation,
         "parameters": parameters(trainer.model),
         "logs": trainer.state.log_history,
         "world_size": trainer.accelerator.num_processes,

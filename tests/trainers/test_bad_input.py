@@ -110,7 +110,9 @@ def test_settings_given_twice_and_differently(tmp_path):
         )
 
 
-@pytest.mark.parametrize("bad", [{"ntl_weight": -1.0}, {"ntl_weight": float("nan")}, {"ntl_loss": "waz"}])
+@pytest.mark.parametrize(
+    "bad", [{"ntl_weight": -1.0}, {"ntl_weight": float("nan")}, {"ntl_loss": "waz"}, {"ntl_digits_only": "no"}]
+)
 def test_settings_out_of_range_are_refused_by_the_arguments(bad, tmp_path):
     (name,) = bad
     with pytest.raises(ValueError, match=name):
@@ -140,6 +142,11 @@ def test_data_parallel_and_sequence_parallelism():
         check_parallelism(fake_trainer(sp_enabled=True, sp_backend="deepspeed"))
     check_parallelism(fake_trainer(sp_enabled=False, sp_backend="deepspeed"))
     check_parallelism(fake_trainer())
+
+
+def test_argument_class_of_another_trainer(tmp_path):
+    with pytest.raises(TypeError, match="takes `NTLSFTConfig`"):
+        make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, args_class=NTLTrainingArguments)
 
 
 def test_data_parallel_reaches_the_trainer(tmp_path):

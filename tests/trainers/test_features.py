@@ -1,12 +1,13 @@
 """Stock features go on working with the number loss on."""
 
+import inspect
 import math
 
 import pytest
 import torch
 from datasets import Dataset
 from torch import nn
-from transformers import DataCollatorForLanguageModeling
+from transformers import DataCollatorForLanguageModeling, TrainerCallback
 
 from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer, NumberVocab
 from ntl_hf.head import head_from_logits
@@ -85,13 +86,28 @@ def test_t5_scales_its_tied_head(tmp_path):
 def test_sft_builds_no_logits_and_makes_one_forward_pass(tmp_path):
     model = tiny_model()
     calls = {"head": 0, "backbone": 0}
+    after_first_step = {}
     model.lm_head.register_forward_hook(lambda *_: calls.__setitem__("head", calls["head"] + 1))
     model.model.register_forward_hook(lambda *_: calls.__setitem__("backbone", calls["backbone"] + 1))
+
+    class AfterFirstStep(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 1:
+                after_first_step.update(calls)
+
     trainer = make_trainer(
-        NTLSFTTrainer, model, tmp_path, max_steps=2, per_device_train_batch_size=2, gradient_accumulation_steps=2
+        NTLSFTTrainer,
+        model,
+        tmp_path,
+        max_steps=3,
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=2,
+        trainer_options={"callbacks": [AfterFirstStep]},
     )
     trainer.train()
-    assert calls == {"head": 0, "backbone": 4}
+    # The first batch has the check of the model: two passes over a few tokens, one of them with logits.
+    assert after_first_step == {"head": 1, "backbone": 2 + 2}
+    assert calls == {"head": 1, "backbone": 2 + 6}
 
 
 def test_generation_is_untouched_after_sft(tmp_path):
@@ -217,6 +233,42 @@ def test_a_step_without_any_label_changes_nothing(trainer_class, tmp_path):
     assert all(torch.isfinite(p).all() for p in trainer.model.parameters())
     losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
     assert sorted(loss == 0 for loss in losses) == [False, True, True, True]
+
+
+def test_the_signature_of_a_trained_model_keeps_input_ids(tmp_path):
+    """A Trainer drops the columns that `forward` does not name."""
+    model = tiny_model()
+    make_trainer(NTLSFTTrainer, model, tmp_path / "sft").train()
+    assert next(iter(inspect.signature(model.forward).parameters)) == "input_ids"
+    make_trainer(NTLSFTTrainer, model, tmp_path / "again").train()
+    make_trainer(NTLTrainer, model, tmp_path / "plain").train()
+
+
+def test_liger_asks_for_the_loss_alone(tmp_path):
+    """With `use_liger_kernel` the Trainer passes `skip_logits` in evaluation; we need the logits."""
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
+    batch = next(iter(trainer.get_eval_dataloader()))
+    assert "skip_logits" not in trainer._inputs_without_labels({**batch, "skip_logits": True})
+
+
+def test_data_sets_that_are_no_datasets_dataset(tmp_path):
+    """A list with columns that the collator cannot take, and a torch stream that knows its length."""
+    tokenizer = char_tokenizer()
+    rows = [{"text": "1+2=3", "input_ids": tokenizer("1+2=3")["input_ids"]}] * 8
+    collator = DataCollatorForLanguageModeling(tokenizer, mlm=False)
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(rows)
+
+        def __len__(self):
+            return len(rows)
+
+    for name, dataset in (("list", rows), ("stream", Stream())):
+        options = {"train_dataset": dataset, "data_collator": collator}
+        trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path / name, trainer_options=options)
+        trainer.train()
+        assert trainer.state.log_history[0]["number_token_fraction"] == pytest.approx(2 / 4)
 
 
 def test_model_without_loss_kwargs_still_accumulates_exactly(tmp_path):

@@ -121,6 +121,36 @@ def test_the_schedule_is_in_force_and_logged(tmp_path):
         assert log["loss"] == pytest.approx(log["ce_loss"] + log["ntl_weight"] * log["ntl_loss"], rel=1e-5)
 
 
+def test_a_callback_added_later_replaces_the_trainers_own(tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=2)
+    trainer.add_callback(NTLCallback("linear"))
+    assert [type(c) for c in trainer.callback_handler.callbacks].count(NTLCallback) == 1
+    trainer.train()
+    weights = [log["ntl_weight"] for log in trainer.state.log_history if "loss" in log]
+    assert weights == pytest.approx([0.3, 0.15])
+    assert trainer.ntl_config.weight_schedule == "linear"
+
+
+def test_eval_loss_has_the_full_weight_whatever_the_schedule(tmp_path):
+    """Otherwise the last step would always look best."""
+    trainer = make_trainer(
+        NTLTrainer, tiny_model(), tmp_path, max_steps=3, learning_rate=0.0, eval_strategy="steps", eval_steps=1,
+        ntl_weight_schedule="linear",
+    )  # fmt: skip
+    trainer.train()
+    losses = [log["eval_loss"] for log in trainer.state.log_history if "eval_loss" in log]
+    assert losses == pytest.approx([losses[0]] * 3)
+
+
+def test_logs_of_one_training_do_not_reach_the_next(tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=1, logging_steps=5)
+    trainer.train()
+    trainer.args.logging_steps, trainer.args.learning_rate = 1, 0.0
+    trainer.train()
+    log = next(log for log in reversed(trainer.state.log_history) if "loss" in log)
+    assert log["loss"] == pytest.approx(log["ce_loss"] + 0.3 * log["ntl_loss"], rel=1e-5)
+
+
 def test_a_callback_of_ones_own_sets_the_schedule(tmp_path):
     options = {"callbacks": [NTLCallback("cosine", warmup_steps=1)], "ntl_config": NTLConfig(weight=1.0)}
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=3, trainer_options=options)
