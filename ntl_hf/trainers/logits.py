@@ -33,14 +33,12 @@ class NTLLogitsMixin(NTLMixin):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        if self.model.training and not self._model_checked:
-            self._model_checked = True
-            self._check_own_loss(model, inputs)
+        self._check_model_once(model, inputs)
         outputs = model(**self._inputs_without_labels(inputs))
         loss = self._loss_of_outputs(outputs, inputs, num_items_in_batch)
         return (loss, outputs) if return_outputs else loss
 
-    def _check_own_loss(self, model: Any, inputs: dict[str, Any]) -> None:
+    def _check_model(self, model: Any, inputs: dict[str, Any]) -> None:
         # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
         if self.compute_loss_func is None and self.label_smoother is None and not self.args.torch_compile:
             warn_about_own_loss(

@@ -175,6 +175,15 @@ class NTLMixin:
 
     # ---- The loss ----
 
+    def _check_model_once(self, model: Any, inputs: dict[str, Any]) -> None:
+        """Compare what is assumed about the model with the model itself, on the first batch of training."""
+        if self.model.training and not self._model_checked:
+            self._model_checked = True
+            self._check_model(model, inputs)
+
+    def _check_model(self, model: Any, inputs: dict[str, Any]) -> None:
+        """What `_check_model_once` does; each kind of head has its own."""
+
     def _number_term(self, head: HeadOutput, num_numbers: Tensor | None) -> Tensor | float:
         """weight * NTL for one batch, and its components noted for the log.
 

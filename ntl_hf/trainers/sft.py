@@ -47,9 +47,7 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        if self.model.training and not self._model_checked:
-            self._model_checked = True
-            check_fused_number_logits(model, inputs, self.objective.vocab)
+        self._check_model_once(model, inputs)
         recorder = ForwardRecorder(model)
         result = super().compute_loss(recorder, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)
@@ -57,6 +55,9 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         num_numbers = None if num_items_in_batch is None else self._numbers_in_step
         loss = loss + self._number_term(self._head(recorder.outputs, inputs), num_numbers)
         return (loss, outputs) if return_outputs else loss
+
+    def _check_model(self, model: Any, inputs: dict[str, Any]) -> None:
+        check_fused_number_logits(model, inputs, self.objective.vocab)
 
     def _head(self, outputs: Any, inputs: dict[str, Any]) -> HeadOutput:
         if isinstance(outputs, FusedNumberOutput):
