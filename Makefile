@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PURE := ntl_hf/config.py ntl_hf/number_vocab.py ntl_hf/losses ntl_hf/loss_module.py ntl_hf/objective.py ntl_hf/data
+PURE := ntl_hf/config.py ntl_hf/number_vocab.py ntl_hf/vocab_report.py ntl_hf/losses ntl_hf/loss_module.py ntl_hf/objective.py \
+	ntl_hf/head/from_logits.py ntl_hf/head/output.py ntl_hf/head/transform.py ntl_hf/callback.py ntl_hf/data ntl_hf/quickstart
+
 .PHONY: help quickstart test lint format clean
 
 help:

@@ -28,7 +28,7 @@ class NTLCallback(TrainerCallback):
 
     def __init__(self, weight_schedule: str | None = None, warmup_steps: float | None = None) -> None:
         given = {"weight_schedule": weight_schedule, "warmup_steps": warmup_steps}
-        self._given = {name: value for name, value in given.items() if value is not None}
+        self._given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.factor = 1.0
         self.follow(NTLConfig())
 
