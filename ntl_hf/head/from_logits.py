@@ -43,7 +43,7 @@ def head_from_logits(
         label_mask=labels != IGNORE_INDEX,
         target=target,
         number_logits=number_logits,
-        log_mass=(inside - log_normalizer).clamp(max=0),
+        log_mass=(inside - log_normalizer).clamp(max=0).masked_fill(target < 0, 0.0),
         mean_log_probs=mean,
     )
 

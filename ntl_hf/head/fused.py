@@ -60,14 +60,16 @@ def add_number_head(model: nn.Module, vocab: NumberVocab) -> None:
 def head_from_fused(outputs: FusedNumberOutput) -> HeadOutput:
     """The head's output from the fused forward; the number mass follows from the label's log-probability alone."""
     target = outputs.number_target
+    no_number = target < 0
     # Neutral where the label is no number: there, all number logits may be -inf.
-    number_logits = outputs.number_logits.masked_fill((target < 0).unsqueeze(-1), 0.0)
+    number_logits = outputs.number_logits.masked_fill(no_number.unsqueeze(-1), 0.0)
+    log_mass = log_number_mass(number_logits, target.clamp_min(0), outputs.log_probs)
     return HeadOutput(
         log_probs=outputs.log_probs,
         label_mask=outputs.label_mask,
         target=target,
         number_logits=outputs.number_logits,
-        log_mass=log_number_mass(number_logits, target.clamp_min(0), outputs.log_probs),
+        log_mass=log_mass.masked_fill(no_number, 0.0),
     )
 
 

@@ -16,7 +16,7 @@ class HeadOutput:
         label_mask: whether there is a label, `[B, T]`, bool.
         target: column of the label among the number tokens, `[B, T]`, int64; -1 where it is not a number.
         number_logits: logits of the D number tokens, `[B, T, D]`, float32.
-        log_mass: log-probability on all number tokens, `[B, T]`, float32; meaningful where the label is a number.
+        log_mass: log-probability on all number tokens, `[B, T]`, float32; 0 where the label is not a number.
         mean_log_probs: log-probability averaged over the vocabulary, `[B, T]`, float32; 0 where the label is -100.
             Only there for label smoothing.
     """

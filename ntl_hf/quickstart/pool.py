@@ -109,3 +109,5 @@ def _work(train: Callable[..., Any], todo: Any, news: Any) -> None:
             news.put(("result", index, train(cell, on_step=lambda: news.put(("step", None, None)))))
         except Exception:
             news.put(("error", index, traceback.format_exc()))
+    # All is done and cleaned up: an exception while Python shuts down would only print a traceback.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

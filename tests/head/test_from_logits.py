@@ -33,7 +33,7 @@ def reference(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {
         "log_probs": label_log_probs.where(has_label, 0.0),
         "number_logits": logits[..., VOCAB.ids],
-        "log_mass": log_probs[..., VOCAB.ids].logsumexp(-1),
+        "log_mass": log_probs[..., VOCAB.ids].logsumexp(-1).where(VOCAB.columns(labels) >= 0, 0.0),
         "mean_log_probs": log_probs.mean(-1).where(has_label, 0.0),
     }
 
