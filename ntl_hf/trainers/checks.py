@@ -68,8 +68,10 @@ def check_columns(dataset: Any, text_field: str) -> None:
     raise ValueError(f"The data set has the columns {columns}; needed are {wanted}.")
 
 
-def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_size: int) -> None:
-    """Check the labels of a training set and that it has numbers at all.
+def check_train_dataset(
+    dataset: Any, collate: Any, vocab: NumberVocab, vocab_size: int, need_numbers: bool = True
+) -> None:
+    """Check the labels of a training set, and that it has numbers at all.
 
     A `datasets.Dataset` with a column `labels` is read whole; of another set with a length, up to 1,000 examples are
     collated until a number is found; a stream is left to the first batch.
@@ -79,12 +81,13 @@ def check_train_dataset(dataset: Any, collate: Any, vocab: NumberVocab, vocab_si
         collate: the data collator.
         vocab: the number tokens.
         vocab_size: number of logits.
+        need_numbers: False where the number loss has no weight.
 
     Raises:
         ValueError: labels outside the vocabulary, no number token in any label, or batches without labels.
     """
     seen_all = _has_label_column(dataset)
-    found = False
+    found = not need_numbers
     for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):
         check_labels(labels, vocab_size)
         found = found or bool((vocab.columns(labels) >= 0).any())

@@ -110,15 +110,18 @@ class NTLMixin:
     # ---- Before training ----
 
     def check_training_data(self) -> None:
-        """Raise `ValueError` for labels outside the vocabulary, or if no label is a number; `train` calls it."""
-        if self.ntl_config.weight == 0:
-            return
+        """Raise `ValueError` for labels outside the vocabulary, or, unless the weight is 0, if none is a number.
+
+        `train` calls it; call it yourself to know before a long set-up.
+        """
         dataset, collate = self.train_dataset, self.data_collator
         if isinstance(dataset, Dataset):
             dataset = self._remove_unused_columns(dataset, description="training")
         else:
             collate = self._get_collator_with_removed_columns(collate, description="training")
-        check_train_dataset(dataset, collate, self.objective.vocab, self._vocab_size)
+        check_train_dataset(
+            dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.weight > 0
+        )
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         self._meters["train"] = ComponentMeter()

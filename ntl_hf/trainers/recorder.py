@@ -18,6 +18,3 @@ class ForwardRecorder:
         if self.outputs is None:
             self.outputs = outputs
         return outputs
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)

@@ -30,10 +30,11 @@ def plain_trainer(folder, dataset, **options):
     )
 
 
+@pytest.mark.parametrize("weight", [0.3, 0])
 @pytest.mark.parametrize("label", [64, -5, 100_000])
-def test_labels_outside_the_vocabulary(label, tmp_path):
+def test_labels_outside_the_vocabulary(label, weight, tmp_path):
     good, bad = [5, 6, 7], [5, label, 7]
-    trainer = plain_trainer(tmp_path, labelled(*[good] * 2000, bad))
+    trainer = plain_trainer(tmp_path, labelled(*[good] * 2000, bad), ntl_config=NTLConfig(weight=weight))
     before = parameters(trainer.model)
     with pytest.raises(ValueError, match=rf"contain {label}, .* vocabulary of 64"):
         trainer.train()
