@@ -9,6 +9,7 @@ from typing import Any
 
 LOSSES = ("was", "mse", "mae", "huber", "lp")
 SCHEDULES = ("constant", "linear", "cosine")
+HEADS = ("auto", "fused", "logits")
 FILE_NAME = "ntl_config.json"
 
 
@@ -54,13 +55,18 @@ class NTLConfig:
     warmup_steps: float = _setting(
         0.0, "Steps over which the weight rises linearly from 0; below 1, a fraction of max_steps."
     )
+    head: str = _setting(
+        "auto",
+        "Where the loss is made: 'fused' (from hidden states, without logits), 'logits', or 'auto': 'fused' where the "
+        "model allows it. The same loss either way.",
+    )
 
     def __post_init__(self) -> None:
         self.check()
 
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
-        for name, allowed in (("loss", LOSSES), ("weight_schedule", SCHEDULES)):
+        for name, allowed in (("loss", LOSSES), ("weight_schedule", SCHEDULES), ("head", HEADS)):
             _check_choice(prefix + name, getattr(self, name), allowed)
         for name in ("digits_only", "reweigh"):
             if not isinstance(getattr(self, name), bool):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,6 +15,19 @@ from .number_vocab import NumberVocab
 # What is summed over positions, for the log.
 _CE, _TOKENS, _NTL, _NUMBERS, _MASS, _ERROR = range(6)
 COMPONENT_NAMES = ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction")
+
+
+@dataclass(frozen=True)
+class LossFactors:
+    """loss = ce * (sum of CE) + ntl * (sum of NTL), both scalars on the device; `ntl` is None at weight 0."""
+
+    ce: Tensor
+    ntl: Tensor | None
+
+    @property
+    def ntl_scale(self) -> Tensor | None:
+        """The factor of NTL beside CE: loss = ce * (sum of CE + ntl_scale * sum of NTL)."""
+        return None if self.ntl is None else self.ntl / self.ce
 
 
 class NTLObjective:
@@ -31,8 +45,15 @@ class NTLObjective:
 
     def number_losses(self, head: HeadOutput) -> Tensor:
         """The number loss at each position, `[B, T]`, float32, 0 where the label is not a number."""
-        self.number_loss.to(head.number_logits.device)
-        return self.number_loss(head.number_logits, head.target, head.log_mass)
+        if head.number_losses is not None:
+            return head.number_losses
+        return self.losses_at(head.number_logits, head.target, head.log_mass)
+
+    def losses_at(self, number_logits: Tensor, target: Tensor, log_mass: Tensor) -> Tensor:
+        """The number loss at each position, see `NumberLoss.forward`; its constants follow the device."""
+        if self.number_loss.values.device != number_logits.device:
+            self.number_loss.to(number_logits.device)
+        return self.number_loss(number_logits, target, log_mass)
 
     @staticmethod
     def cross_entropy_sum(head: HeadOutput, label_smoothing: float = 0.0) -> Tensor:
@@ -46,11 +67,6 @@ class NTLObjective:
         if head.mean_log_probs is None:
             raise ValueError("Label smoothing needs the log-probabilities averaged over the vocabulary.")
         return -((1 - label_smoothing) * head.log_probs.sum() + label_smoothing * head.mean_log_probs.sum())
-
-    @staticmethod
-    def mean(total: Tensor, count: Tensor | int) -> Tensor:
-        """A sum over positions divided by how many count; 0 where none does, instead of 0 / 0."""
-        return total / torch.as_tensor(count, device=total.device).clamp(min=1)
 
     @torch.no_grad()
     def component_sums(self, head: HeadOutput, number_losses: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ OTHER = NTLConfig(
     huber_delta=2.0,
     weight_schedule="cosine",
     warmup_steps=0.1,
+    head="logits",
 )
 BAD = [
     ({"loss": "wasserstein"}, r"`{}loss` is 'wasserstein', which is unknown\. Did you mean 'was'\?"),

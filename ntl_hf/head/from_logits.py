@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
+from ..losses import log_number_mass
 from ..number_vocab import NumberVocab
+from .labels import shift_labels
 from .output import IGNORE_INDEX, HeadOutput
 
 # Logits that are worked on at a time, in float32: 16 MiB.
@@ -15,7 +16,12 @@ _CHUNK_ELEMENTS = 2**22
 
 
 def head_from_logits(
-    logits: Tensor, labels: Tensor, vocab: NumberVocab, mean_log_probs: bool = False, shift: bool = False
+    logits: Tensor,
+    labels: Tensor,
+    vocab: NumberVocab,
+    mean_log_probs: bool = False,
+    shift: bool = False,
+    metrics: bool = False,
 ) -> HeadOutput:
     """Read the head's output from full logits.
 
@@ -28,6 +34,7 @@ def head_from_logits(
         vocab: the number tokens.
         mean_log_probs: also return the log-probability averaged over the vocabulary, for label smoothing.
         shift: the logits at position t predict the label at t + 1, as in decoder-only models.
+        metrics: also make the entropy, and whether the label is the most likely token.
     """
     if shift:
         labels = shift_labels(labels)
@@ -35,22 +42,15 @@ def head_from_logits(
         logits, labels, vocab.ids_on(logits.device), mean_log_probs
     )
     target = vocab.columns(labels)
-    # Neutral where the label is no number: there, all number logits may be -inf, and the gradient of their logsumexp
-    # is then NaN.
-    inside = number_logits.masked_fill((target < 0).unsqueeze(-1), 0.0).logsumexp(-1)
     return HeadOutput(
         log_probs=log_probs,
         label_mask=labels != IGNORE_INDEX,
         target=target,
         number_logits=number_logits,
-        log_mass=(inside - log_normalizer).clamp(max=0).masked_fill(target < 0, 0.0),
+        log_mass=log_number_mass(number_logits, log_normalizer, target),
         mean_log_probs=mean,
+        **(_metrics(logits, labels, log_normalizer) if metrics else {}),
     )
-
-
-def shift_labels(labels: Tensor) -> Tensor:
-    """Labels moved so that position t holds the label that it predicts: `[..., T]`, -100 at the end."""
-    return F.pad(labels[..., 1:], (0, 1), value=IGNORE_INDEX)
 
 
 def log_normalizers(logits: Tensor) -> Tensor:
@@ -60,6 +60,20 @@ def log_normalizers(logits: Tensor) -> Tensor:
     for rows in _chunks(flat):
         result[rows] = flat[rows].to(result.dtype).logsumexp(-1)
     return result.view(logits.shape[:-1])
+
+
+@torch.no_grad()
+def _metrics(logits: Tensor, labels: Tensor, log_normalizer: Tensor) -> dict[str, Tensor]:
+    flat, normalizer = logits.reshape(-1, logits.shape[-1]), log_normalizer.reshape(-1, 1)
+    entropy, top = normalizer.new_empty(len(flat)), labels.new_empty(len(flat))
+    for rows in _chunks(flat):
+        log_probs = flat[rows] - normalizer[rows]
+        entropy[rows] = -torch.linalg.vecdot(log_probs.exp(), log_probs)
+        top[rows] = log_probs.argmax(-1)
+    return {
+        "entropy": entropy.view(labels.shape).masked_fill(labels == IGNORE_INDEX, 0.0),
+        "is_top1": top.view(labels.shape) == labels,
+    }
 
 
 class _LogitsHead(torch.autograd.Function):

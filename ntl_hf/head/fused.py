@@ -1,113 +1,102 @@
-"""The head for TRL's fused forward, which builds no logits: number logits straight from the hidden states."""
+"""`FusedHead`: stands in for a model's output embeddings during a forward pass, and makes the loss there."""
 
-import functools
-import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.nn import functional as F
-from trl.trainer.utils import FusedCausalLMOutput, maybe_gather_lm_head_ctx
 
-from ..losses import log_number_mass
 from ..number_vocab import NumberVocab
+from .labels import align_labels
+from .one_pass import HeadPlan, one_pass
 from .output import HeadOutput
-from .transform import LogitTransform
+
+
+class UnsupportedHeadError(ValueError):
+    """The model's output embeddings are not a plain linear layer; the message says what they are."""
 
 
 @dataclass
-class FusedNumberOutput(FusedCausalLMOutput):
-    """TRL's fused output with the number logits, `[B, T, D]`, and the columns of the labels among them, `[B, T]`."""
+class HeadTask:
+    """What the next forward pass is to compute, and, after it, the result.
 
-    number_logits: Tensor | None = None
-    number_target: Tensor | None = None
-
-
-def add_number_head(model: nn.Module, vocab: NumberVocab) -> None:
-    """Make `model(..., labels=labels, fused_lm_head=True)` return number logits too.
-
-    `model` has TRL's fused head (`trl.trainer.utils.add_fused_lm_head`); its forward is wrapped, and calls without
-    `fused_lm_head` go through unchanged. The number logits cost one `[B * T, H] x [H, D]` product: no second forward
-    pass, no logits. They are made inside `forward`, because ZeRO-3 and FSDP2 only hold the weights together there.
+    Attributes:
+        labels: `[B, T]`, int64, -100 where there is none.
+        shift: position t predicts the label at t + 1.
+        ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
+        loss: CE + ntl_scale * NTL, summed over the labelled positions, scalar, float32.
+        output: the head's output, `[B, T]`, without gradients.
     """
-    fused_forward = model.forward
-    transform = LogitTransform.from_config(model.config)
-    _give_wrapped_head_a_bias(model)
 
-    # Of the class, as TRL does: a bound method would lose its first argument, `input_ids`, from the signature, and a
-    # Trainer would then drop that column.
-    @functools.wraps(type(model).forward)
-    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs.get("fused_lm_head"):
-            return fused_forward(*args, **kwargs)
-        with _last_hidden_state(self.base_model) as hidden_states:
-            outputs = fused_forward(*args, **kwargs)
-        hidden, labels = hidden_states[-1], kwargs.get("shift_labels")
-        if labels is None:
-            hidden, labels = hidden[:, :-1], kwargs["labels"][:, 1:]
-        projection = _project(hidden, self.get_output_embeddings(), vocab)
-        return FusedNumberOutput(
-            **outputs, number_logits=transform(projection), number_target=vocab.columns(labels.to(projection.device))
-        )
-
-    model.forward = types.MethodType(forward, model)
+    labels: Tensor
+    shift: bool = False
+    ntl_scale: Tensor | float | None = None
+    loss: Tensor | None = field(default=None, init=False)
+    output: HeadOutput | None = field(default=None, init=False)
 
 
-def head_from_fused(outputs: FusedNumberOutput) -> HeadOutput:
-    """The head's output from the fused forward; the number mass follows from the label's log-probability alone."""
-    target = outputs.number_target
-    no_number = target < 0
-    # Neutral where the label is no number: there, all number logits may be -inf.
-    number_logits = outputs.number_logits.masked_fill(no_number.unsqueeze(-1), 0.0)
-    log_mass = log_number_mass(number_logits, target.clamp_min(0), outputs.log_probs)
-    return HeadOutput(
-        log_probs=outputs.log_probs,
-        label_mask=outputs.label_mask,
-        target=target,
-        number_logits=outputs.number_logits,
-        log_mass=log_mass.masked_fill(no_number, 0.0),
-    )
+class FusedHead:
+    """Makes CE + NTL out of what a model hands to its output embeddings, in whatever way it does.
 
+    During `collect`, the output embeddings get no positions to project: the model's own forward runs, whichever it
+    is, encoder-decoders, mixtures of experts and wrappers included, and ends with empty logits. As this happens
+    inside their `forward`, FSDP2 and ZeRO-3 have gathered the weights.
 
-@contextmanager
-def _last_hidden_state(backbone: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect the backbone's last hidden state from the forward passes made inside the block."""
-    found: list[Tensor] = []
-
-    def keep(_module: nn.Module, _args: Any, output: Any) -> None:
-        found.append(output.last_hidden_state)
-
-    hook = backbone.register_forward_hook(keep)
-    try:
-        yield found
-    finally:
-        hook.remove()
-
-
-def _project(hidden: Tensor, lm_head: nn.Module, vocab: NumberVocab) -> Tensor:
-    """`hidden @ weight[ids].T + bias[ids]`, `[B, T, D]`, in the dtype in which TRL makes the log-probabilities.
-
-    Another dtype would round the two differently, and the number mass, their quotient, would be off by percents.
+    Args:
+        plan: what is computed.
+        vocab: the number tokens.
     """
-    weight, bias = lm_head.weight, lm_head.bias
-    if isinstance(weight, DTensor):
-        weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
-    hidden, ids = hidden.to(weight.device), vocab.ids_on(weight.device)
-    with maybe_gather_lm_head_ctx(weight, bias):
-        rows = weight.index_select(0, ids)
-        row_bias = None if bias is None else bias.index_select(0, ids)
-    if not torch.is_autocast_enabled(hidden.device.type):
-        rows = rows.to(hidden.dtype)
-        row_bias = None if row_bias is None else row_bias.to(hidden.dtype)
-    return F.linear(hidden, rows, row_bias)
+
+    def __init__(self, plan: HeadPlan, vocab: NumberVocab) -> None:
+        self.plan, self.vocab = plan, vocab
+
+    @contextmanager
+    def collect(self, model: nn.Module, task: HeadTask) -> Iterator[None]:
+        """Run `model` once inside the block, without labels; then `task` has the result.
+
+        Raises:
+            UnsupportedHeadError: see `find_head`, or the model did not call its output embeddings.
+        """
+        head = find_head(model)
+        previous = head.__dict__.get("forward")
+        head.forward = lambda hidden: self._project(head, hidden, task)  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del head.forward
+            if previous is not None:
+                head.forward = previous
+        if task.loss is None:
+            raise UnsupportedHeadError(f"{type(model).__name__} did not call its output embeddings")
+
+    def _project(self, head: nn.Module, hidden: Tensor, task: HeadTask) -> Tensor:
+        weight, bias = head.weight, getattr(head, "bias", None)
+        if isinstance(weight, DTensor):
+            weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
+        labels = align_labels(task.labels, hidden.shape[1], task.shift).to(weight.device)
+        states = hidden.to(weight.device)
+        task.loss, task.output = one_pass(states, weight, bias, labels, self.vocab, self.plan, task.ntl_scale)
+        # Empty, but of the right shape and with a gradient: wrappers hook into that of the model's output.
+        return hidden[:, :0, :1].expand(-1, -1, len(weight))
 
 
-def _give_wrapped_head_a_bias(model: nn.Module) -> None:
-    """peft's wrapper for trained rows has no `bias`, which TRL reads; heads with one are refused (`ntl_hf.lora`)."""
-    head = model.get_output_embeddings()
-    if not hasattr(head, "bias"):
-        head.bias = None
+def find_head(model: nn.Module) -> nn.Module:
+    """The output embeddings of a model, adapted or not.
+
+    Raises:
+        UnsupportedHeadError: it has none, or they are not a linear layer with its weight at hand.
+    """
+    base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    head = base.get_output_embeddings() if hasattr(base, "get_output_embeddings") else None
+    if head is None:
+        raise UnsupportedHeadError(f"{type(base).__name__} has no output embeddings")
+    # peft's wrappers for heads, or some rows of them, that are trained with an adapter.
+    inner = head.original_module if isinstance(head, AuxiliaryTrainingWrapper) else head
+    if getattr(type(inner), "forward", None) is not nn.Linear.forward or not inner.weight.is_floating_point():
+        raise UnsupportedHeadError(f"the output embeddings of {type(base).__name__} are a {type(inner).__name__}")
+    if inner.weight.is_meta:
+        raise UnsupportedHeadError(f"the output embeddings of {type(base).__name__} are offloaded")
+    return head

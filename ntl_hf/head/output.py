@@ -19,6 +19,10 @@ class HeadOutput:
         log_mass: log-probability on all number tokens, `[B, T]`, float32; 0 where the label is not a number.
         mean_log_probs: log-probability averaged over the vocabulary, `[B, T]`, float32; 0 where the label is -100.
             Only there for label smoothing.
+        number_losses: the number loss, `[B, T]`, float32; only from the one pass, which makes it on the way.
+        entropy: of the distribution over the vocabulary, `[B, T]`, nats, float32, without gradient; 0 where the label
+            is -100. Only where metrics were asked for, like the next.
+        is_top1: whether the label is the most likely token, `[B, T]`, bool.
     """
 
     log_probs: Tensor
@@ -27,3 +31,6 @@ class HeadOutput:
     number_logits: Tensor
     log_mass: Tensor
     mean_log_probs: Tensor | None = None
+    number_losses: Tensor | None = None
+    entropy: Tensor | None = None
+    is_top1: Tensor | None = None

@@ -39,7 +39,23 @@ class LogitTransform:
                 scale = float(scaling) if text.model_type == "hyperclovax" else 1 / float(scaling)
         return cls(scale=scale, softcap=getattr(text, "final_logit_softcapping", None))
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the logits are the projection itself."""
+        return self.scale == 1 and self.softcap is None
+
     def __call__(self, projection: Tensor) -> Tensor:
-        """Apply it to columns of the projection, `[..., D]`; the result is float32."""
-        logits = projection.float() * self.scale
+        """Logits from the projection, `[...]`, float32 (float64 for float64).
+
+        The identity returns a float32 projection itself, not a copy.
+        """
+        logits = projection.to(torch.promote_types(projection.dtype, torch.float32))
+        if self.scale != 1:
+            logits = logits * self.scale
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
+
+    def derivative(self, logits: Tensor) -> Tensor | float:
+        """d logits / d projection, as a function of the logits, `[...]`; a number where it is constant."""
+        if self.softcap is None:
+            return self.scale
+        return self.scale * (1 - (logits / self.softcap).square())

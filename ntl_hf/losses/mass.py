@@ -7,19 +7,20 @@ from torch import Tensor
 OUTSIDE_FACTOR = 1.01
 
 
-def log_number_mass(number_logits: Tensor, target: Tensor, label_log_probs: Tensor) -> Tensor:
-    """Log of the probability on all number tokens, without a look at the other logits, `[...]`, float32, at most 0.
-
-    With the label y a number token, log P(numbers) = log p(y) - log_softmax(number_logits)[y].
+def log_number_mass(number_logits: Tensor, log_normalizer: Tensor, target: Tensor) -> Tensor:
+    """Log of the probability on all number tokens, `[...]`, at most 0; 0 where the label is not a number.
 
     Args:
-        number_logits: logits of the number tokens, `[..., D]`.
-        target: column of the label among them, `[...]`, int64.
-        label_log_probs: log-probability of the label among the whole vocabulary, `[...]`.
+        number_logits: logits of the number tokens, `[..., D]`, float32 or float64.
+        log_normalizer: logsumexp of the logits of the whole vocabulary, `[...]`.
+        target: column of the label among the number tokens, `[...]`, int64; -1 where it is not one of them.
     """
-    log_share = number_logits.float().log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+    no_number = target < 0
+    # Neutral where the label is no number: there, all number logits may be -inf, and the gradient of their logsumexp
+    # is then NaN.
+    inside = number_logits.masked_fill(no_number.unsqueeze(-1), 0.0).logsumexp(-1)
     # Rounding of the two can leave a probability above 1 by a little.
-    return (label_log_probs.float() - log_share).clamp(max=0)
+    return (inside - log_normalizer).clamp(max=0).masked_fill(no_number, 0.0)
 
 
 def reweigh_by_mass(losses: Tensor, log_mass: Tensor, largest: float | Tensor) -> Tensor:

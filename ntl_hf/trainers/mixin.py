@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from ..arguments import resolve_ntl_config
 from ..callback import NTLCallback
 from ..config import FILE_NAME, NTLConfig
 from ..head import IGNORE_INDEX, HeadOutput, shift_labels
+from ..head.fused import FusedHead
+from ..head.one_pass import HeadPlan
+from ..head.transform import LogitTransform
 from ..number_vocab import NumberVocab
-from ..objective import COMPONENT_NAMES, ComponentMeter, NTLObjective
+from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
 from .checks import check_has_labels, check_labels, check_parallelism, check_train_dataset, check_vocab
+from .head_choice import HeadChoice
+from .model_checks import disagreement
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +61,7 @@ class NTLMixin:
         self._meters = {"train": ComponentMeter(), "eval": ComponentMeter()}
         self._numbers_in_step: Tensor | None = None
         self._first_batch_checked = False
-        self._model_checked = False
+        self._head_settled = False
         self._settings_from_args = ntl_config is None
         self._use_settings(resolve_ntl_config(self.args, ntl_config))
 
@@ -67,6 +73,12 @@ class NTLMixin:
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.follow(config)
         self.objective = NTLObjective(vocab, self.ntl_config)
+        plan = HeadPlan(
+            self.objective.losses_at, LogitTransform.from_config(self.model.config), **self._plan_options()
+        )
+        self._fused_head = FusedHead(plan, vocab)
+        self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
+        self._head_settled = False
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
 
     def _find_or_add_callback(self) -> NTLCallback:
@@ -136,7 +148,9 @@ class NTLMixin:
         if not (Path(folder) / FILE_NAME).exists():
             warnings.warn(f"{folder} has no {FILE_NAME}: it was not trained with the number loss before.")
             return
-        differences = NTLConfig.load(folder).differences(self.ntl_config)
+        # How the loss is computed is no setting of the loss.
+        saved = replace(NTLConfig.load(folder), head=self.ntl_config.head)
+        differences = saved.differences(self.ntl_config)
         if differences:
             warnings.warn(
                 f"Resuming {folder} with other settings of the number loss than it was trained with: "
@@ -178,28 +192,56 @@ class NTLMixin:
 
     # ---- The loss ----
 
-    def _check_model_once(self, model: Any, inputs: dict[str, Any]) -> None:
-        """Compare what is assumed about the model with the model itself, on the first batch of training."""
-        if self.model.training and not self._model_checked:
-            self._model_checked = True
-            self._check_model(model, inputs)
+    def _plan_options(self) -> dict[str, Any]:
+        """What the fused head is to do beside CE and NTL: arguments of `HeadPlan`."""
+        return {}
 
-    def _check_model(self, model: Any, inputs: dict[str, Any]) -> None:
-        """What `_check_model_once` does; each kind of head has its own."""
+    def _needs_logits(self) -> str | None:
+        """Why the loss cannot be made without logits, or None."""
+        return None
 
-    def _number_term(self, head: HeadOutput, num_numbers: Tensor | None) -> Tensor | float:
-        """weight * NTL for one batch, and its components noted for the log.
+    def _settle_head(self, model: Any, inputs: dict[str, Any]) -> None:
+        """On the first batch, compare the fused head with the model's own logits, and say which head it will be."""
+        if self._head_settled:
+            return
+        self._head_settled = True
+        model = getattr(model, "_orig_mod", model)  # a compiled model would be compiled again for the check
+        if self.head_choice.is_fused:
+            difference = disagreement(model, self.model, self._fused_head, self._text_inputs(inputs), self._gather)
+            if difference is not None:
+                self.head_choice.fall_back(difference)
+        if self.accelerator.is_main_process:
+            shape = self._aligned_labels(inputs).shape
+            logger.warning("%s: %s", type(self).__name__, self.head_choice.describe(shape, self._vocab_size))
 
-        `num_numbers` counts the number tokens of the whole step, over all processes; None takes those of this batch.
+    def _gather(self, value: Tensor) -> Tensor:
+        return self.accelerator.gather(value.to(self.accelerator.device))
+
+    def _loss_factors(self, inputs: dict[str, Any], num_items: Tensor | int | None) -> LossFactors:
+        """What the sums of a batch are multiplied by.
+
+        `num_items` counts the labels of the whole step, over all processes; None takes the means of this batch.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.ntl_weight > 0):
+        labels = self._aligned_labels(inputs)
+        num_numbers: Any = None
+        if num_items is None:
+            num_items, num_numbers = (labels != IGNORE_INDEX).sum(), (self.objective.vocab.columns(labels) >= 0).sum()
+            scale = 1
+        else:
+            num_numbers = self._numbers_in_step
+            if not self.model.training:
+                num_numbers = self._count_numbers([inputs], self.args.device)
+            scale = self._process_scale
+        # A batch without labels, or a step without numbers, is a zero and not 0 / 0.
+        ce, ntl = (scale / torch.as_tensor(n, device=labels.device).clamp(min=1) for n in (num_items, num_numbers))
+        return LossFactors(ce, self.ntl_weight * ntl if self.ntl_weight > 0 else None)
+
+    def _number_term(self, head: HeadOutput, factors: LossFactors) -> Tensor | float:
+        """weight * NTL for one batch, and its components noted for the log."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and factors.ntl is not None):
             losses = self.objective.number_losses(head)
         self._note_components(self.objective.component_sums(head, losses.detach()))
-        if self.ntl_weight == 0:
-            return 0.0
-        scale = self._process_scale if num_numbers is not None else 1
-        count = (head.target >= 0).sum() if num_numbers is None else num_numbers
-        return self.ntl_weight * scale * self.objective.mean(losses.sum(), count)
+        return 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()
 
     @property
     def _process_scale(self) -> int:

@@ -1,14 +1,15 @@
 """Trust, then check: what is assumed about a model is compared with the model itself, once, on the first batch."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..head import head_from_logits
+from ..head import IGNORE_INDEX, HeadOutput, head_from_logits
+from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
 from ..number_vocab import NumberVocab
 
 _POSITIONS = 16
@@ -19,25 +20,50 @@ _OWN_LOSS_TOLERANCE = 2e-2
 _MOST_LOGITS = 2**27
 
 
-def check_fused_number_logits(model: nn.Module, inputs: dict[str, Any], vocab: NumberVocab) -> None:
-    """Compare the number logits of the fused forward with the model's own, on a few tokens of a batch.
+def disagreement(
+    model: nn.Module,
+    unwrapped: nn.Module,
+    fused_head: FusedHead,
+    inputs: dict[str, Any],
+    gather: Callable[[Tensor], Tensor],
+) -> str | None:
+    """Compare the fused head with the model's own logits on a few tokens: None, or what differs and by how much.
 
-    Raises:
-        ValueError: they differ: the model transforms its logits in a way that is not known here.
+    Args:
+        model: the model as it is called.
+        unwrapped: the same without its wrappers for distributed training.
+        fused_head: what is checked.
+        inputs: of one row of text, `labels` `[1, T]` included, aligned with the logits.
+        gather: collects a scalar from all processes, which have to come to one result.
     """
-    if "input_ids" not in inputs or "pixel_values" in inputs:
-        return
-    ids = inputs["input_ids"][:1, :_POSITIONS]
+    inputs = dict(inputs)
+    task = HeadTask(labels=inputs.pop("labels"))
+    try:
+        with _evaluating(model), fused_head.collect(unwrapped, task):
+            model(**inputs)
+    except UnsupportedHeadError as error:
+        return str(error)
     with _evaluating(model):
-        fused = model(input_ids=ids, labels=ids, fused_lm_head=True).number_logits
-        own = model(input_ids=ids, use_cache=False).logits[:, :-1, vocab.ids_on(ids.device)].float()
-    difference, size = float((fused - own).abs().max()), float(own.abs().max())
-    if difference > (1 + size) * _TOLERANCE:
-        raise ValueError(
-            f"The number logits made from the hidden states of {_name(model)} differ from its own logits by "
-            f"{difference:.3g} (largest logit {size:.3g}): it transforms its logits in a way that the fused head does "
-            "not know, so the loss would be wrong. Use `NTLTrainer`, which works on the model's logits."
-        )
+        own = head_from_logits(model(**inputs).logits, task.labels, fused_head.vocab)
+    difference, size = (float(gather(x.reshape(1)).max()) for x in _differences(task.output, own))
+    if difference <= (1 + size) * _TOLERANCE:
+        return None
+    return (
+        f"what it makes of the hidden states of {_name(model)} differs from the model's own logits by "
+        f"{difference:.3g} (largest logit {size:.3g}): the model transforms its logits in a way that is not known here"
+    )
+
+
+def _differences(found: Any, own: HeadOutput) -> tuple[Tensor, Tensor]:
+    """The largest difference of number logits and label log-probabilities, and the largest number logit."""
+    logits = (found.number_logits - own.number_logits).abs()[own.label_mask].amax()
+    return torch.maximum(logits, (found.log_probs - own.log_probs).abs().amax()), own.number_logits.abs().amax()
+
+
+def text_of(inputs: dict[str, Any]) -> Tensor:
+    """A few token ids of a batch that carry labels, `[1, T]`: text, whatever else the inputs hold."""
+    labelled = inputs["labels"][inputs["labels"] != IGNORE_INDEX].unsqueeze(0)
+    return (labelled if labelled.numel() else inputs["input_ids"][:1])[:, :_POSITIONS]
 
 
 def warn_about_own_loss(
@@ -71,13 +97,14 @@ def _vocab_size(model: nn.Module) -> int:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Without gradients and dropout; the model is training before and after."""
+    """Without gradients and dropout; afterwards the model is in the mode that it was in."""
+    training = model.training
     model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train()
+        model.train(training)
 
 
 def _unwrapped(model: nn.Module) -> Any:

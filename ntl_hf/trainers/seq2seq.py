@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from transformers import Seq2SeqTrainer
 
-from .logits import NTLLogitsMixin
+from .plain import NTLPlainMixin
 from .recorder import ForwardRecorder
 
 
-class NTLSeq2SeqTrainer(NTLLogitsMixin, Seq2SeqTrainer):
+class NTLSeq2SeqTrainer(NTLPlainMixin, Seq2SeqTrainer):
     """`transformers.Seq2SeqTrainer` with CE + weight * NTL; evaluation with generation included.
 
     Takes the arguments of `Seq2SeqTrainer`, `ntl_config` and `number_vocab`; `processing_class` must be the

@@ -6,16 +6,14 @@ from torch import Tensor
 from trl import SFTConfig, SFTTrainer
 
 from ..arguments import NTLArguments
-from ..head import HeadOutput, head_from_logits
-from ..head.fused import FusedNumberOutput, add_number_head, head_from_fused
 from .checks import check_columns
 from .mixin import NTLMixin
-from .model_checks import check_fused_number_logits
-from .recorder import ForwardRecorder
+from .model_checks import text_of
+from .sft_forward import SFTForward
 
 
 class NTLSFTTrainer(NTLMixin, SFTTrainer):
-    """`trl.SFTTrainer` with CE + weight * NTL, on TRL's fused head: no logits, no second forward pass.
+    """`trl.SFTTrainer` with CE + weight * NTL, both from hidden states: no logits, no second forward pass.
 
     Takes the arguments of `SFTTrainer`, `ntl_config` and `number_vocab`. With `NTLSFTConfig` the settings are its
     `ntl_` fields. Label smoothing and `compute_loss_func`, both deprecated in TRL, work from the full logits that TRL
@@ -32,8 +30,6 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         if isinstance(args, NTLArguments) and not isinstance(args, SFTConfig):
             raise TypeError(f"`NTLSFTTrainer` takes `NTLSFTConfig` or `trl.SFTConfig`, not `{type(args).__name__}`.")
         super().__init__(model, args, *rest, **kwargs)
-        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        add_number_head(base, self.objective.vocab)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *rest: Any) -> Any:
         if not rest or rest[0] is None:  # without a formatting function
@@ -47,19 +43,20 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        self._check_model_once(model, inputs)
-        recorder = ForwardRecorder(model)
-        result = super().compute_loss(recorder, inputs, return_outputs, num_items_in_batch)
+        self._settle_head(model, inputs)
+        factors = self._loss_factors(inputs, num_items_in_batch)
+        fused_head = self._fused_head if self.head_choice.is_fused else None
+        forward = SFTForward(model, self.model, fused_head, self.objective.vocab, factors)
+        # TRL's own loss and metrics, with our head in the place of its own.
+        result = super().compute_loss(forward, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)
-        # The step's count is of training; evaluation takes the means of its batches, as TRL does.
-        num_numbers = None if num_items_in_batch is None else self._numbers_in_step
-        loss = loss + self._number_term(self._head(recorder.outputs, inputs), num_numbers)
+        number_term = self._number_term(forward.head_output(self._aligned_labels(inputs)), factors)
+        loss = forward.add_gradient(loss + number_term)
         return (loss, outputs) if return_outputs else loss
 
-    def _check_model(self, model: Any, inputs: dict[str, Any]) -> None:
-        check_fused_number_logits(model, inputs, self.objective.vocab)
+    def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        ids = text_of(inputs)
+        return {"input_ids": ids, "labels": ids, "use_cache": False}
 
-    def _head(self, outputs: Any, inputs: dict[str, Any]) -> HeadOutput:
-        if isinstance(outputs, FusedNumberOutput):
-            return head_from_fused(outputs)
-        return head_from_logits(outputs["logits"], self._aligned_labels(inputs), self.objective.vocab)
+    def _plan_options(self) -> dict[str, Any]:
+        return {"dft": self.args.loss_type == "dft", "metrics": True}

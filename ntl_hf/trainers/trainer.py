@@ -2,10 +2,10 @@
 
 from transformers import Trainer
 
-from .logits import NTLLogitsMixin
+from .plain import NTLPlainMixin
 
 
-class NTLTrainer(NTLLogitsMixin, Trainer):
+class NTLTrainer(NTLPlainMixin, Trainer):
     """`transformers.Trainer` with CE + weight * NTL, for decoder-only and encoder-decoder models.
 
     Takes the arguments of `Trainer`, `ntl_config` and `number_vocab`; `processing_class` must be the tokenizer. With

@@ -44,6 +44,9 @@ CASES = {
 
 def train_both(trainer_class: Any, architecture: str, folder: Any, **arguments: Any) -> tuple[Any, Any, Any]:
     model = tiny_model(architecture)
+    if architecture == "t5":
+        # In float32 its course is chaotic: two ways of rounding are 1e-2 apart after three steps.
+        model = model.double()
     stock_class, stock_args = STOCK[trainer_class]
     arguments = {"rows": 24, "max_steps": 5, **arguments}
     stock = make_trainer(stock_class, twin(model), folder / "stock", args_class=stock_args, **arguments)

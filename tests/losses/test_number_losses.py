@@ -159,18 +159,25 @@ def test_squashed_distances_lie_between_one_and_the_factor(values: list[int], fa
 # Number mass
 
 
-def test_number_mass_comes_from_the_label_alone() -> None:
+def test_number_mass() -> None:
     everything = torch.tensor([0.4, 0.2, 0.2, 0.15, 0.05]).log() + 3
-    for label in range(3):
-        log_mass = log_number_mass(everything[:3], torch.tensor(label), everything.log_softmax(-1)[label])
-        torch.testing.assert_close(log_mass.exp(), torch.tensor(0.8))
+    log_mass = log_number_mass(everything[:3].expand(2, 3), everything.logsumexp(-1), torch.tensor([1, -1]))
+    torch.testing.assert_close(log_mass.exp(), torch.tensor([0.8, 1.0]))
+
+
+def test_number_mass_follows_from_the_label_alone() -> None:
+    """The identity that lets fused heads do without the rest: log P(numbers) = log p(y) - log_softmax(z)[y]."""
+    torch.manual_seed(0)
+    everything, target = torch.randn(50, 30).double(), torch.randint(10, (50, 1))
+    log_mass = log_number_mass(everything[:, :10], everything.logsumexp(-1), target.squeeze(1))
+    label = everything.log_softmax(-1).gather(1, target) - everything[:, :10].log_softmax(-1).gather(1, target)
+    torch.testing.assert_close(log_mass, label.squeeze(1))
 
 
 def test_number_mass_is_never_above_one() -> None:
     torch.manual_seed(0)
     logits, target = torch.randn(10000, 10) * 5, torch.randint(10, (10000,))
-    label_log_probs = logits.log_softmax(-1).gather(-1, target[:, None]).squeeze(-1)
-    assert log_number_mass(logits, target, label_log_probs + 1e-6).max() <= 0
+    assert log_number_mass(logits, logits.logsumexp(-1) - 1e-6, target).max() <= 0
 
 
 def test_a_tiny_mass_outside_is_not_rounded_away() -> None:

@@ -7,11 +7,9 @@ import pytest
 import torch
 from datasets import Dataset
 from torch import nn
-from transformers import DataCollatorForLanguageModeling, TrainerCallback
+from transformers import DataCollatorForLanguageModeling
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer, NumberVocab
-from ntl_hf.head import head_from_logits
-from ntl_hf.head.fused import add_number_head
+from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.tiny import char_tokenizer, tiny_model, twin
 
@@ -51,28 +49,6 @@ def test_trains_evaluates_saves_and_resumes(architecture, plain, tmp_path):
     assert logs[-1]["loss"] < logs[1]["loss"]
 
 
-@pytest.mark.parametrize(
-    "architecture", ["llama", "llama-tied", "granite", "gemma", "cohere", "falcon-h1", "gpt2", "mamba"]
-)
-def test_fused_number_logits_are_the_models_own(architecture):
-    """The multipliers and caps between the hidden state and the logits, on unpadded and padded rows."""
-    from trl.trainer.utils import add_fused_lm_head
-
-    torch.manual_seed(0)
-    model, vocab = tiny_model(architecture).eval(), NumberVocab.from_tokenizer(char_tokenizer())
-    ids = torch.randint(4, 50, (3, 12))
-    labels = ids.masked_fill(torch.rand(ids.shape) < 0.3, -100)
-    with torch.no_grad():
-        own = head_from_logits(model(ids).logits, labels, vocab, shift=True)
-        add_fused_lm_head(model, outputs=("log_probs",))
-        add_number_head(model, vocab)
-        fused = model(ids, labels=labels, fused_lm_head=True)
-    torch.testing.assert_close(fused.number_logits, own.number_logits[:, :-1], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(fused.log_probs, own.log_probs[:, :-1], rtol=1e-5, atol=1e-5)
-    assert torch.equal(fused.number_target, own.target[:, :-1])
-    assert float(own.number_logits.std()) > 0.01
-
-
 def test_t5_scales_its_tied_head(tmp_path):
     """NTLTrainer sees the scaled logits: its components are those of the model's own forward."""
     model = tiny_model("t5")
@@ -83,31 +59,23 @@ def test_t5_scales_its_tied_head(tmp_path):
     assert trainer.evaluate()["eval_ce_loss"] == pytest.approx(own.item(), rel=1e-5)
 
 
-def test_sft_builds_no_logits_and_makes_one_forward_pass(tmp_path):
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_one_forward_pass_and_no_logits(trainer_class, tmp_path):
     model = tiny_model()
-    calls = {"head": 0, "backbone": 0}
-    after_first_step = {}
-    model.lm_head.register_forward_hook(lambda *_: calls.__setitem__("head", calls["head"] + 1))
-    model.model.register_forward_hook(lambda *_: calls.__setitem__("backbone", calls["backbone"] + 1))
-
-    class AfterFirstStep(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            if state.global_step == 1:
-                after_first_step.update(calls)
-
+    shapes = []
+    model.register_forward_hook(lambda _module, _args, outputs: shapes.append(tuple(outputs.logits.shape)))
     trainer = make_trainer(
-        NTLSFTTrainer,
-        model,
-        tmp_path,
-        max_steps=3,
-        per_device_train_batch_size=2,
-        gradient_accumulation_steps=2,
-        trainer_options={"callbacks": [AfterFirstStep]},
+        trainer_class, model, tmp_path, max_steps=3, per_device_train_batch_size=2, gradient_accumulation_steps=2
     )
+    trainer._settle_head(model, next(iter(trainer.get_train_dataloader())))
+    # The check of the head: a pass of its own over a few tokens, and the model's.
+    assert [shape[1] > 0 for shape in shapes[:2]] == [False, True]
+    shapes.clear()
     trainer.train()
-    # The first batch has the check of the model: two passes over a few tokens, one of them with logits.
-    assert after_first_step == {"head": 1, "backbone": 2 + 2}
-    assert calls == {"head": 1, "backbone": 2 + 6}
+    assert [shape[1:] for shape in shapes] == [(0, 64)] * 6
+    shapes.clear()
+    trainer.evaluate()
+    assert [shape[1:] for shape in shapes] == [(0, 64)] * len(shapes) and shapes
 
 
 def test_generation_is_untouched_after_sft(tmp_path):

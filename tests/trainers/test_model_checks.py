@@ -1,5 +1,6 @@
 """What is assumed about a model, and found out to be wrong before the first step."""
 
+import re
 import warnings
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from transformers import RecurrentGemmaConfig, RecurrentGemmaForCausalLM
 
 from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
-from tests.build import make_trainer, parameters, relative_difference
-from tests.tiny import ARCHITECTURES, tiny_model
+from tests.build import first_step, make_trainer, parameters, relative_difference
+from tests.reference import step_gradients
+from tests.tiny import ARCHITECTURES, tiny_model, twin
 
 
 def capped_model():
@@ -23,13 +25,28 @@ def capped_model():
     return model
 
 
-def test_an_unknown_transform_of_the_logits_is_refused(tmp_path):
-    trainer = make_trainer(NTLSFTTrainer, capped_model(), tmp_path)
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_an_unknown_transform_of_the_logits_falls_back_to_logits(trainer_class, tmp_path, caplog):
+    model = capped_model()
+    trainer = make_trainer(trainer_class, twin(model), tmp_path)
+    assert trainer.head_choice.is_fused
+    gradients, batches = first_step(trainer)
+    assert not trainer.head_choice.is_fused
+    pattern = r"from the logits .* RecurrentGemmaForCausalLM differs from the model's own logits by \d"
+    assert len([text for text in caplog.messages if re.search(pattern, text)]) == 1
+    wanted, values = step_gradients(model, batches)
+    assert relative_difference(gradients, wanted) < 1e-5
+    assert trainer.state.log_history[0]["loss"] == pytest.approx(values["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_an_unknown_transform_is_refused_where_the_fused_head_was_asked_for(trainer_class, tmp_path):
+    options = {"ntl_config": NTLConfig(head="fused")}
+    trainer = make_trainer(trainer_class, capped_model(), tmp_path, trainer_options=options)
     before = parameters(trainer.model)
-    with pytest.raises(ValueError, match=r"RecurrentGemmaForCausalLM differ .* Use `NTLTrainer`"):
+    with pytest.raises(ValueError, match=r"`ntl_head` is 'fused', but .* differs .* Set it to 'auto' or 'logits'"):
         trainer.train()
     assert relative_difference(parameters(trainer.model), before) == 0
-    make_trainer(NTLTrainer, capped_model(), tmp_path).train()
 
 
 def test_a_loss_function_of_the_models_own_is_noticed(tmp_path):

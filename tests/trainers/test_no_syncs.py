@@ -1,11 +1,11 @@
 """The hot path reads nothing back from the device: no scalar, no data-dependent shape."""
 
+import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from trl.trainer.utils import add_fused_lm_head
+from trl import SFTTrainer
 
-from ntl_hf import NTLConfig, NTLoss, NTLTrainer, NumberVocab
-from ntl_hf.head.fused import add_number_head, head_from_fused
+from ntl_hf import NTLConfig, NTLoss, NTLSFTTrainer, NTLTrainer
 from tests.build import make_trainer
 from tests.tiny import char_tokenizer, tiny_model
 
@@ -38,7 +38,7 @@ def test_the_net_catches():
 
 def test_plain_trainer_from_logits_to_logged_components(tmp_path):
     """Everything of ours around the model's forward pass, backward included; reweighing needs the most."""
-    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0)}
+    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0, head="logits")}
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, trainer_options=options, label_smoothing_factor=0.1)
     batch = next(iter(trainer.get_train_dataloader()))
     batches, num_items = trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
@@ -51,21 +51,22 @@ def test_plain_trainer_from_logits_to_logged_components(tmp_path):
     assert logits.grad.abs().sum() > 0
 
 
-def test_number_head_of_the_fused_forward():
-    model, vocab = tiny_model(), NumberVocab.from_tokenizer(char_tokenizer())
-    ids = torch.randint(4, 50, (2, 9))
-    found = {}
-    add_fused_lm_head(model, outputs=("log_probs",))
-    for name in ("TRL", "ours"):
-        if name == "ours":
-            add_number_head(model, vocab)
-            vocab.columns(ids)  # the table is made on first use
-        with CatchSyncs() as net:
-            outputs = model(input_ids=ids, labels=ids, fused_lm_head=True)
-            if name == "ours":
-                head_from_fused(outputs)
-        found[name] = net.found
-    assert found["ours"] == found["TRL"]
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_the_fused_head_reads_once_which_positions_have_labels(trainer_class, tmp_path):
+    """A whole training step against the same one without our part: the stock trainer's, or the bare model's."""
+    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0)}
+    trainer = make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options=options)
+    batches, num_items = trainer.get_batch_samples(iter(trainer.get_train_dataloader()), 1, torch.device("cpu"))
+    trainer.compute_loss(trainer.model, dict(batches[0]), num_items_in_batch=num_items)  # caches, the check
+    with CatchSyncs() as ours:
+        trainer.get_batch_samples(iter(batches), 1, torch.device("cpu"))
+        trainer.compute_loss(trainer.model, dict(batches[0]), num_items_in_batch=num_items).backward()
+    with CatchSyncs() as stock:
+        if trainer_class is NTLSFTTrainer:
+            SFTTrainer.compute_loss(trainer, trainer.model, dict(batches[0]), num_items_in_batch=num_items).backward()
+        else:
+            trainer.model(**batches[0]).loss.backward()
+    assert sorted(ours.found) == sorted([*stock.found, "nonzero"])
 
 
 def test_the_plain_loss_on_an_accelerator_has_no_reads():

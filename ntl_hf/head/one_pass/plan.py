@@ -1,0 +1,42 @@
+"""`HeadPlan`: what the one pass makes at each position."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..transform import LogitTransform
+
+# Number logits [n, D], columns [n] (-1 = no number) and log of the number mass [n] -> losses [n].
+NumberLossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+# The values of a position, in this order; after them come its D number logits.
+VALUES = ("log_probs", "log_mass", "number_losses", "mean_log_probs", "entropy", "is_top1")
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPlan:
+    """What is computed at each labelled position; it stays the same over a training run.
+
+    Attributes:
+        number_loss: the number loss.
+        transform: what the model does between its output projection and its logits.
+        label_smoothing: share of the label's probability that goes to the whole vocabulary.
+        dft: weigh CE by the label's probability, taken as a constant (Dynamic Fine-Tuning, arXiv 2508.05629).
+        metrics: also make the entropy, and whether the label is the most likely token; 0 otherwise.
+    """
+
+    number_loss: NumberLossFunction
+    transform: LogitTransform
+    label_smoothing: float = 0.0
+    dft: bool = False
+    metrics: bool = False
+
+    def cross_entropy(self, log_probs: Tensor, mean_log_probs: Tensor) -> Tensor:
+        """CE of each position, smoothed and weighed, `[n]`."""
+        share = self.label_smoothing
+        return -self.weights(log_probs) * ((1 - share) * log_probs + share * mean_log_probs)
+
+    def weights(self, log_probs: Tensor) -> Tensor:
+        """Weight of the CE of each position, `[n]`."""
+        return log_probs.exp() if self.dft else log_probs.new_ones(log_probs.shape)

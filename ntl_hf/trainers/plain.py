@@ -1,0 +1,137 @@
+"""`NTLPlainMixin`: the loss of the trainers of `transformers`."""
+
+from typing import Any
+
+from peft import PeftConfig
+from torch import Tensor
+
+from ..head import HeadOutput, align_labels, head_from_logits
+from ..head.fused import HeadTask
+from ..lora import with_adapter
+from ..objective import LossFactors
+from .mixin import NTLMixin
+from .model_checks import text_of, warn_about_own_loss
+
+
+class NTLPlainMixin(NTLMixin):
+    """Computes CE + weight * NTL from hidden states, or from full logits with one gradient of their size.
+
+    The labels stay outside of the forward pass: the model's own loss would cost another such buffer, and that of T5
+    is a mean over the micro-batch, whose gradient grows with the accumulation steps.
+
+    Args:
+        model: the model to train.
+        peft_config: an adapter to train instead of the whole model, as `SFTTrainer` takes it.
+    """
+
+    def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
+        # Evaluation with metrics of one's own, or `predict`, hands out the logits.
+        self._logits_wanted = False
+        super().__init__(model if peft_config is None else with_adapter(model, peft_config), *args, **kwargs)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        self._settle_head(model, inputs)
+        # The stock evaluation asks for the outputs even where it drops them.
+        wants_logits = self._logits_wanted if not self.model.training else return_outputs
+        fused = self.head_choice.is_fused and not wants_logits
+        loss, outputs = (self._fused_loss if fused else self._logits_loss)(model, inputs, num_items_in_batch)
+        return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(
+        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, *args: Any, **kwargs: Any
+    ) -> Any:
+        self._logits_wanted = not prediction_loss_only
+        return super().prediction_step(model, inputs, prediction_loss_only, *args, **kwargs)
+
+    def _fused_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
+        factors = self._loss_factors(inputs, num_items)
+        task = HeadTask(self._aligned_labels(inputs), ntl_scale=factors.ntl_scale)
+        with self._fused_head.collect(self.model, task):
+            outputs = model(**self._inputs_without_labels(inputs))
+        self._number_term(task.output, factors)
+        # The sum of no logits, 0: it ties the loss to the model's output, where wrappers have their hooks.
+        loss = factors.ce.to(task.loss.device) * task.loss + outputs["logits"].sum()
+        return loss + self._auxiliary_loss(outputs, loss), outputs
+
+    def _logits_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
+        outputs = model(**self._inputs_without_labels(inputs))
+        return self._loss_of_outputs(outputs, inputs, num_items), outputs
+
+    def _loss_of_outputs(self, outputs: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> Tensor:
+        logits = outputs["logits"]
+        labels = align_labels(self._aligned_labels(inputs).to(logits.device), logits.shape[1], shift=False)
+        head = head_from_logits(logits, labels, self.objective.vocab, mean_log_probs=self.label_smoother is not None)
+        factors = self._loss_factors(inputs, num_items)
+        loss = self._language_model_loss(outputs, inputs, head, factors, num_items)
+        return loss + self._number_term(head, factors)
+
+    def _language_model_loss(
+        self,
+        outputs: Any,
+        inputs: dict[str, Any],
+        head: HeadOutput,
+        factors: LossFactors,
+        num_items: Tensor | int | None,
+    ) -> Tensor:
+        """What the stock trainer would return: CE, the label-smoothed CE, or the loss of `compute_loss_func`."""
+        if self.compute_loss_func is not None:
+            scale = 1 if num_items is None else self._process_scale
+            return self.compute_loss_func(outputs, inputs["labels"], num_items_in_batch=num_items) * scale
+        total = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor)
+        loss = factors.ce.to(total.device) * total
+        return loss + self._auxiliary_loss(outputs, loss)
+
+    def _auxiliary_loss(self, outputs: Any, loss: Tensor) -> Tensor | float:
+        if self.label_smoother is not None or outputs.get("aux_loss") is None:
+            return 0.0
+        # A mean over the micro-batch, so it is averaged over the accumulation steps.
+        steps = self.current_gradient_accumulation_steps if self.model.training else 1
+        return self._router_aux_loss_coef * outputs["aux_loss"].to(loss.device) / steps
+
+    @property
+    def _router_aux_loss_coef(self) -> float:
+        config = self.model.config.get_text_config()
+        return getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
+
+    # ---- The head ----
+
+    def _plan_options(self) -> dict[str, Any]:
+        return {"label_smoothing": self.args.label_smoothing_factor}
+
+    def _needs_logits(self) -> str | None:
+        if self.compute_loss_func is not None:
+            return "`compute_loss_func` is given, which reads the logits"
+        if self.model.config.is_encoder_decoder and not hasattr(self.model, "prepare_decoder_input_ids_from_labels"):
+            return f"only {type(self.model).__name__} itself can make its decoder's inputs from the labels"
+        return None
+
+    def _settle_head(self, model: Any, inputs: dict[str, Any]) -> None:
+        settled = self._head_settled
+        super()._settle_head(model, inputs)
+        # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
+        replaced = self.compute_loss_func is not None or self.label_smoother is not None
+        if not settled and self.model.training and not replaced and not self.args.torch_compile:
+            warn_about_own_loss(
+                model, inputs, self.objective.vocab, not self._labels_are_aligned, self._router_aux_loss_coef
+            )
+
+    def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        ids = text_of(inputs)
+        return {**self._inputs_without_labels({"input_ids": ids, "labels": ids}), "labels": ids}
+
+    def _inputs_without_labels(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        # `skip_logits` is the Trainer's way to ask Liger's forward for the loss alone.
+        rest = {name: value for name, value in inputs.items() if name not in ("labels", "shift_labels", "skip_logits")}
+        if not self.model.config.is_encoder_decoder or {"decoder_input_ids", "decoder_inputs_embeds"} & rest.keys():
+            return rest
+        prepare = getattr(self.accelerator.unwrap_model(self.model), "prepare_decoder_input_ids_from_labels", None)
+        if prepare is None:
+            # Only the model knows how its decoder starts; its own loss goes unused.
+            return inputs
+        return {**rest, "decoder_input_ids": prepare(labels=inputs["labels"])}
