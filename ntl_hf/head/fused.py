@@ -9,9 +9,8 @@ from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from ..number_vocab import NumberVocab
 from .labels import align_labels
-from .one_pass import HeadPlan, one_pass
+from .one_pass import HeadPlan, make_known, one_pass
 from .output import HeadOutput
 
 
@@ -47,11 +46,11 @@ class FusedHead:
 
     Args:
         plan: what is computed.
-        vocab: the number tokens.
     """
 
-    def __init__(self, plan: HeadPlan, vocab: NumberVocab) -> None:
-        self.plan, self.vocab = plan, vocab
+    def __init__(self, plan: HeadPlan) -> None:
+        self.plan = plan
+        make_known(plan)
 
     @contextmanager
     def collect(self, model: nn.Module, task: HeadTask) -> Iterator[None]:
@@ -78,7 +77,7 @@ class FusedHead:
             weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
         labels = align_labels(task.labels, hidden.shape[1], task.shift).to(weight.device)
         states = hidden.to(weight.device)
-        task.loss, task.output = one_pass(states, weight, bias, labels, self.vocab, self.plan, task.ntl_scale)
+        task.loss, task.output = one_pass(states, weight, bias, labels, self.plan, task.ntl_scale)
         # Empty, but of the right shape and with a gradient: wrappers hook into that of the model's output.
         return hidden[:, :0, :1].expand(-1, -1, len(weight))
 

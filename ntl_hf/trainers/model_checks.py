@@ -44,7 +44,7 @@ def disagreement(
     except UnsupportedHeadError as error:
         return str(error)
     with _evaluating(model):
-        own = head_from_logits(model(**inputs).logits, task.labels, fused_head.vocab)
+        own = head_from_logits(model(**inputs).logits, task.labels, fused_head.plan.vocab)
     difference, size = (float(gather(x.reshape(1)).max()) for x in _differences(task.output, own))
     if difference <= (1 + size) * _TOLERANCE:
         return None

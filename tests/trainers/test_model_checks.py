@@ -49,6 +49,18 @@ def test_an_unknown_transform_is_refused_where_the_fused_head_was_asked_for(trai
     assert relative_difference(parameters(trainer.model), before) == 0
 
 
+def test_a_bias_behind_the_head_falls_back_to_logits(tmp_path):
+    """BART's family adds one to the logits: zero in most models, so only the check can know."""
+    for biased in (False, True):
+        model = tiny_model("bart")
+        if biased:
+            model.final_logits_bias.normal_()
+        trainer = make_trainer(NTLSeq2SeqTrainer, twin(model), tmp_path / str(biased))
+        gradients, batches = first_step(trainer)
+        assert trainer.head_choice.is_fused is not biased
+        assert relative_difference(gradients, step_gradients(model, batches)[0]) < 1e-5
+
+
 def test_a_loss_function_of_the_models_own_is_noticed(tmp_path):
     model = tiny_model()
     model.loss_function = lambda logits, labels, **kwargs: logits.float().square().mean()

@@ -1,6 +1,7 @@
 """The head in one pass: CE, NTL and their gradients from hidden states, without the logits."""
 
+from .compiled import make_known
 from .function import one_pass
 from .plan import HeadPlan, NumberLossFunction
 
-__all__ = ["HeadPlan", "NumberLossFunction", "one_pass"]
+__all__ = ["HeadPlan", "NumberLossFunction", "make_known", "one_pass"]

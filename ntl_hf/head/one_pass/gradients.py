@@ -21,7 +21,8 @@ class HeadGradients:
         self._weight, self._number_ids = weight, number_ids
         dtype = torch.promote_types(weight.dtype, torch.float32)
         self._number_rows = weight.index_select(0, number_ids).to(dtype)
-        self.hidden = torch.zeros_like(hidden) if wanted[0] else None
+        # Not in float16, whose range they may leave before the loss is scaled.
+        self.hidden = torch.zeros_like(hidden, dtype=dtype) if wanted[0] else None
         self.weight = torch.zeros(weight.shape, dtype=dtype, device=weight.device) if wanted[1] else None
         self._number_weight = torch.zeros_like(self._number_rows) if wanted[1] else None
         self.bias = torch.zeros(weight.shape[0], dtype=dtype, device=weight.device) if wanted[2] else None

@@ -1,10 +1,12 @@
 """`HeadPlan`: what the one pass makes at each position."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 
 from torch import Tensor
 
+from ...number_vocab import NumberVocab
 from ..transform import LogitTransform
 
 # Number logits [n, D], columns [n] (-1 = no number) and log of the number mass [n] -> losses [n].
@@ -19,18 +21,22 @@ class HeadPlan:
     """What is computed at each labelled position; it stays the same over a training run.
 
     Attributes:
+        vocab: the number tokens.
         number_loss: the number loss.
         transform: what the model does between its output projection and its logits.
         label_smoothing: share of the label's probability that goes to the whole vocabulary.
         dft: weigh CE by the label's probability, taken as a constant (Dynamic Fine-Tuning, arXiv 2508.05629).
         metrics: also make the entropy, and whether the label is the most likely token; 0 otherwise.
+        key: a number of its own.
     """
 
+    vocab: NumberVocab
     number_loss: NumberLossFunction
     transform: LogitTransform
     label_smoothing: float = 0.0
     dft: bool = False
     metrics: bool = False
+    key: int = field(default_factory=count().__next__, init=False)
 
     def cross_entropy(self, log_probs: Tensor, mean_log_probs: Tensor) -> Tensor:
         """CE of each position, smoothed and weighed, `[n]`."""

@@ -1,0 +1,85 @@
+"""`run` as one opaque operator: `torch.compile` neither breaks its graph there nor traces it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from .plan import VALUES, HeadPlan
+from .run import Wanted, run
+
+# An operator takes tensors and numbers; plans are looked up.
+_PLANS: WeakValueDictionary[int, HeadPlan] = WeakValueDictionary()
+
+# Inside an operator autograd is off, beyond what `enable_grad` can undo, but the number loss is differentiated by it.
+# The switch belongs to the thread, so another one does the work.
+_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ntl_hf")
+
+
+def run_compiled(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    ntl_scale: Tensor | None,
+    plan: HeadPlan,
+    wanted: Wanted,
+    dtype: torch.dtype,
+) -> tuple[Tensor | None, ...]:
+    """`run`, with the same arguments and results, as an operator."""
+    results = _operator(hidden, weight, bias, labels, ntl_scale, plan.key, list(wanted), dtype)
+    return *results[:3], *(x if needed else None for x, needed in zip(results[3:], wanted, strict=True))
+
+
+def make_known(plan: HeadPlan) -> None:
+    """Let `run_compiled` find a plan, for as long as it is used; call it before compiling."""
+    _PLANS[plan.key] = plan
+
+
+@torch.library.custom_op("ntl_hf::one_pass", mutates_args=())
+def _operator(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    ntl_scale: Tensor | None,
+    plan_key: int,
+    wanted: list[bool],
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    stream = _current_stream(hidden)
+
+    def work() -> tuple[Tensor | None, ...]:
+        with torch.no_grad(), stream:
+            return run(hidden, weight, bias, labels, ntl_scale, _PLANS[plan_key], tuple(wanted), dtype)
+
+    # What is not wanted is empty: an operator returns tensors only.
+    return tuple(hidden.new_empty(0) if x is None else x for x in _WORKER.submit(work).result())
+
+
+@_operator.register_fake
+def _shapes(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    ntl_scale: Tensor | None,
+    plan_key: int,
+    wanted: list[bool],
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    full = torch.promote_types(dtype, torch.float32)
+    values = hidden.new_empty(len(labels), len(VALUES) + len(_PLANS[plan_key].vocab), dtype=full)
+    gradients = [
+        hidden.new_empty(0) if not needed else torch.empty_like(like, dtype=full)
+        for needed, like in zip(wanted, (hidden, weight, bias), strict=True)
+    ]
+    return hidden.new_empty((), dtype=full), values, torch.empty_like(labels), *gradients
+
+
+def _current_stream(tensor: Tensor) -> AbstractContextManager:
+    if tensor.device.type != "cuda":
+        return nullcontext()
+    return torch.cuda.stream(torch.cuda.current_stream(tensor.device))

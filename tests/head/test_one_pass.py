@@ -1,0 +1,299 @@
+"""`one_pass`: values and gradients of plain autograd on full logits in float64, for labelled positions alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+from trl.kernels import ChunkedLogProbFunction
+
+from ntl_hf import NTLConfig, NumberVocab
+from ntl_hf.head import HeadOutput, head_from_logits
+from ntl_hf.head.one_pass import HeadPlan, one_pass, run
+from ntl_hf.head.transform import LogitTransform
+from ntl_hf.losses import NumberLoss
+
+from ..tiny import char_tokenizer
+
+VOCAB = NumberVocab.from_tokenizer(char_tokenizer())
+POSITIONS, WIDTH, SIZE = 21, 16, 70
+CONFIGS = {
+    "was": NTLConfig(),
+    "was reweighed": NTLConfig(reweigh=True),
+    "was squashed": NTLConfig(squash_factor=2.0),
+    "mse": NTLConfig(loss="mse"),
+    "mae reweighed": NTLConfig(loss="mae", reweigh=True),
+    "huber": NTLConfig(loss="huber", huber_delta=0.5),
+    "lp": NTLConfig(loss="lp", p=1.5),
+}
+TRANSFORMS = {
+    "none": LogitTransform(),
+    "scaled": LogitTransform(scale=0.25),
+    "capped": LogitTransform(softcap=2.0),
+    "scaled and capped": LogitTransform(scale=3.0, softcap=5.0),
+}
+
+
+def plan_of(
+    config: NTLConfig | None = None, transform: LogitTransform = TRANSFORMS["none"], **options: Any
+) -> HeadPlan:
+    return HeadPlan(VOCAB, NumberLoss(config or NTLConfig(), VOCAB.values), transform, **options)
+
+
+def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Hidden states, weight, bias and labels, a third of them numbers."""
+    torch.manual_seed(seed)
+    labels = torch.where(
+        torch.rand(POSITIONS) < 0.4, torch.randint(4, 14, (POSITIONS,)), torch.randint(SIZE, (POSITIONS,))
+    )
+    labels[torch.randperm(POSITIONS)[:masked]] = -100
+    parts = (torch.randn(POSITIONS, WIDTH), 0.5 * torch.randn(SIZE, WIDTH), torch.randn(SIZE))
+    hidden, weight, bias = (part.to(dtype).requires_grad_() for part in parts)
+    return hidden, weight, bias, labels
+
+
+def reference(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, plan: HeadPlan, ntl_scale: float | None
+) -> tuple[Tensor, HeadOutput]:
+    """The slow honest way: all logits, and autograd through all of it."""
+    logits = plan.transform(F.linear(hidden, weight, bias))
+    head = head_from_logits(logits, labels, plan.vocab, mean_log_probs=True, metrics=True)
+    loss = plan.cross_entropy(head.log_probs, head.mean_log_probs).sum()
+    if plan.dft:
+        loss = -(head.log_probs.exp().detach() * head.log_probs).sum()
+    losses = plan.number_loss(head.number_logits, head.target, head.log_mass)
+    head.number_losses = losses
+    return loss if ntl_scale is None else loss + ntl_scale * losses.sum(), head
+
+
+def gradients(loss: Tensor, inputs: Any) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, [x for x in inputs if x is not None and x.requires_grad]))
+
+
+def check_against_reference(
+    plan: HeadPlan, inputs: Any, ntl_scale: float | None = 0.75, tolerance: float = 1e-9
+) -> None:
+    hidden, weight, bias, labels = inputs
+    exact = [None if x is None else x.detach().double().requires_grad_(x.requires_grad) for x in inputs[:3]]
+    wanted_loss, wanted = reference(*exact, labels, plan, ntl_scale)
+    loss, found = one_pass(hidden, weight, bias, labels, plan, ntl_scale)
+    torch.testing.assert_close(loss.double(), wanted_loss, rtol=tolerance, atol=tolerance)
+    for name in ("log_probs", "number_logits", "log_mass", "number_losses", "entropy"):
+        value, exact_value = getattr(found, name), getattr(wanted, name)
+        if name == "number_logits":  # nothing is projected where there is no label
+            exact_value = exact_value.where(wanted.label_mask.unsqueeze(-1), 0.0)
+        assert not value.requires_grad
+        torch.testing.assert_close(value.double(), exact_value.detach(), rtol=tolerance, atol=tolerance)
+    for name in ("label_mask", "target", "is_top1"):
+        assert torch.equal(getattr(found, name), getattr(wanted, name)), name
+    for grad, exact_grad in zip(gradients(loss, (hidden, weight, bias)), gradients(wanted_loss, exact), strict=True):
+        torch.testing.assert_close(grad.double(), exact_grad, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_values_and_gradients(config: str, transform: str, with_bias: bool) -> None:
+    hidden, weight, bias, labels = batch()
+    plan = plan_of(CONFIGS[config], TRANSFORMS[transform], metrics=True)
+    check_against_reference(plan, (hidden, weight, bias if with_bias else None, labels))
+
+
+@pytest.mark.parametrize("options", [{"label_smoothing": 0.1}, {"dft": True}], ids=["label smoothing", "dft"])
+@pytest.mark.parametrize("ntl_scale", [None, 0.0, 3.0])
+def test_other_forms_of_cross_entropy(options: dict[str, Any], ntl_scale: float | None) -> None:
+    check_against_reference(plan_of(metrics=True, **options), batch(), ntl_scale)
+
+
+@given(masked=st.integers(0, POSITIONS), seed=st.integers(0, 99), rows=st.integers(1, 30), block=st.integers(1, 30))
+def test_any_mask_any_chunks(masked: int, seed: int, rows: int, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "_CHUNK_BYTES", rows * SIZE * 8)
+        patch.setattr(run, "_CPU_BLOCK_ELEMENTS", block * SIZE)
+        plan = plan_of(NTLConfig(reweigh=True), LogitTransform(softcap=3.0), metrics=True)
+        check_against_reference(plan, batch(masked=masked, seed=seed), tolerance=1e-8)
+
+
+def test_float32() -> None:
+    check_against_reference(plan_of(metrics=True), batch(torch.float32), tolerance=2e-5)
+
+
+def test_finite_differences() -> None:
+    hidden, weight, bias, labels = batch()
+    plan = plan_of(NTLConfig(reweigh=True), LogitTransform(scale=0.5, softcap=4.0), label_smoothing=0.1)
+
+    inputs = (hidden, weight, bias)
+    found = gradients(one_pass(*inputs, labels, plan, 0.75)[0], inputs)
+    for i, grad in enumerate(found):
+        step = 1e-5 * torch.randn_like(grad)
+        up, down = (
+            one_pass(*(x + sign * step if x is inputs[i] else x for x in inputs), labels, plan, 0.75)[0].detach()
+            for sign in (1, -1)
+        )
+        torch.testing.assert_close((up - down) / 2, (grad * step).sum(), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("frozen", [(0,), (1, 2), (0, 2), (0, 1)])
+def test_frozen_parts_get_no_gradient(frozen: tuple[int, ...]) -> None:
+    inputs = list(batch())
+    for i in frozen:
+        inputs[i] = inputs[i].detach()
+    check_against_reference(plan_of(metrics=True), inputs)
+
+
+def test_without_gradients_nothing_is_kept() -> None:
+    hidden, weight, bias, labels = batch()
+    with torch.no_grad():
+        loss, head = one_pass(hidden, weight, bias, labels, plan_of(), 1.0)
+    assert not loss.requires_grad and loss.grad_fn is None
+    torch.testing.assert_close(loss, one_pass(hidden, weight, bias, labels, plan_of(), 1.0)[0].detach())
+    assert head.entropy is None and head.mean_log_probs is None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_positions_without_a_label_are_never_looked_at(bad: float) -> None:
+    hidden, weight, bias, labels = batch()
+    dirty = hidden.detach().masked_fill((labels == -100).unsqueeze(-1), bad).requires_grad_()
+    found = []
+    for states in (hidden, dirty):
+        loss, _ = one_pass(states, weight, bias, labels, plan_of(), 1.0)
+        found.append([loss, *gradients(loss, (states, weight, bias))])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+def test_shapes_and_no_labels_at_all() -> None:
+    hidden, weight, _, labels = batch()
+    _, head = one_pass(hidden.view(3, 7, WIDTH), weight, None, labels.view(3, 7), plan_of(metrics=True), 1.0)
+    assert head.log_probs.shape == head.entropy.shape == (3, 7)
+    assert head.number_logits.shape == (3, 7, len(VOCAB))
+    empty, _ = one_pass(hidden, weight, None, torch.full_like(labels, -100), plan_of(), 1.0)
+    assert empty == 0
+    assert all(grad.eq(0).all() for grad in gradients(empty, (hidden, weight)))
+
+
+def test_metrics_are_those_of_trl() -> None:
+    hidden, weight, bias, labels = batch(torch.float32, masked=0)
+    hidden.data[3:9] *= 5  # confident in something
+    labels[3:9] = F.linear(hidden, weight, bias)[3:9].argmax(-1)
+    _, head = one_pass(hidden, weight, bias, labels, plan_of(metrics=True))
+    fields = ("log_probs", "entropy", "is_top1")
+    theirs = ChunkedLogProbFunction.apply(hidden, weight, bias, labels, 1.0, 32, None, 1.0, fields)
+    torch.testing.assert_close(head.log_probs, theirs[0].detach(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(head.entropy, theirs[1].detach(), rtol=1e-5, atol=1e-5)
+    assert torch.equal(head.is_top1, theirs[4].bool()) and 0 < head.is_top1.sum() < POSITIONS
+
+
+def plain_gradients(inputs: Any, plan: HeadPlan, autocast: torch.dtype | None) -> list[Tensor]:
+    """What the model itself would do: a projection in its dtype, and the loss on float32 logits."""
+    hidden, weight, bias, labels = inputs
+    with torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
+        logits = F.linear(hidden, weight, bias)
+    log_probs = logits.float().log_softmax(-1)
+    labelled = labels != -100
+    ce = F.nll_loss(log_probs[labelled], labels[labelled], reduction="sum")
+    target = VOCAB.columns(labels)
+    losses = plan.number_loss(logits.float()[:, VOCAB.ids], target, log_probs[:, VOCAB.ids].logsumexp(-1))
+    return gradients(ce + 0.75 * losses.sum(), inputs[:3])
+
+
+def worst(found: list[Tensor], exact: list[Tensor]) -> list[float]:
+    return [float((a.double() - b).norm() / b.norm()) for a, b in zip(found, exact, strict=True)]
+
+
+@pytest.mark.parametrize("masters", [False, True], ids=["half weights", "float32 weights under autocast"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_no_worse_than_the_plain_path(dtype: torch.dtype, masters: bool) -> None:
+    """As in Cut Cross-Entropy's tests: errors against float64 are bounded by those of the model's own way."""
+    found, plain = [], []
+    plan = plan_of(NTLConfig(reweigh=True))
+    for seed in range(20):
+        inputs = batch(torch.float32 if masters else dtype, seed=seed)
+        if masters:
+            inputs[0].data = inputs[0].data.to(dtype).float()
+        exact = [x.detach().double().requires_grad_() for x in inputs[:3]]
+        wanted = gradients(reference(*exact, inputs[3], plan, 0.75)[0], exact)
+        with torch.autocast("cpu", dtype=dtype, enabled=masters):
+            loss, _ = one_pass(*inputs, plan, 0.75)
+        result = gradients(loss, inputs[:3])
+        assert [grad.dtype for grad in result] == [x.dtype for x in inputs[:3]]
+        found.append(worst(result, wanted))
+        plain.append(worst(plain_gradients(inputs, plan, dtype if masters else None), wanted))
+    for ours, theirs in zip(torch.tensor(found).mean(0), torch.tensor(plain).mean(0), strict=True):
+        assert ours <= 1.05 * theirs
+
+
+def test_the_loss_scale_of_float16_arrives_in_the_gradient() -> None:
+    """1 / tokens of a large step is lost in float16, unless the loss scale undoes it before rounding."""
+    hidden, weight, bias, labels = batch(torch.float16)
+    exact = [x.detach().double().requires_grad_() for x in (hidden, weight, bias)]
+    scale = 2.0**16 / 1e6
+    loss, _ = one_pass(hidden, weight, bias, labels, plan_of(NTLConfig(loss="mse")), 0.75)
+    wanted = gradients(scale * reference(*exact, labels, plan_of(NTLConfig(loss="mse")), 0.75)[0], exact)
+    found = gradients(loss * scale, (hidden, weight, bias))
+    assert max(worst(found, wanted)) < 5e-3
+
+
+def test_a_number_loss_beyond_the_range_of_float16() -> None:
+    """Squares of large values, times a large scale: out of range before the loss is divided."""
+    hidden, weight, _, labels = batch(torch.float16)
+    exact = [x.detach().double().requires_grad_() for x in (hidden, weight)]
+    plan, scale = plan_of(NTLConfig(loss="mse")), 1e5
+    loss, _ = one_pass(hidden, weight, None, labels, plan, scale)
+    found = gradients(loss / 1e5, (hidden, weight))
+    wanted = gradients(reference(*exact, None, labels, plan, scale)[0] / 1e5, exact)
+    assert max(worst(found, wanted)) < 5e-3
+
+
+def test_a_second_backward_pass_is_an_error() -> None:
+    hidden, weight, bias, labels = batch()
+    loss, _ = one_pass(hidden, weight, bias, labels, plan_of())
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_many_number_tokens() -> None:
+    """D of a multi-digit vocabulary: one distance a pair of values, and no tensor of positions x D x D."""
+    ids = torch.arange(1000)
+    vocab = NumberVocab(ids=ids, values=ids.float(), tokens=tuple(map(str, range(1000))))
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(40, 8, dtype=torch.float64), torch.randn(1200, 8, dtype=torch.float64)
+    inputs = (hidden.requires_grad_(), weight.requires_grad_(), None, torch.randint(1200, (40,)))
+    for config in (NTLConfig(), NTLConfig(loss="mse")):
+        plan = HeadPlan(vocab, NumberLoss(config, vocab.values), TRANSFORMS["none"], metrics=True)
+        check_against_reference(plan, inputs, tolerance=1e-6)
+
+
+def largest_tensor(function: Callable[[], Any], kinds: tuple[torch.dtype, ...]) -> int:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Largest(TorchDispatchMode):
+        found = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            for x in result if isinstance(result, (tuple, list)) else [result]:
+                if isinstance(x, Tensor) and x.dtype in kinds:
+                    self.found = max(self.found, x.untyped_storage().nbytes() // x.element_size())
+            return result
+
+    with Largest() as mode:
+        function()
+    return mode.found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_buffer_of_the_size_of_the_logits(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_CHUNK_BYTES", 2 * SIZE * 4)
+    monkeypatch.setattr(run, "_CPU_BLOCK_ELEMENTS", SIZE)
+    hidden, weight, _, labels = batch(dtype)
+
+    def step() -> None:
+        one_pass(hidden, weight, None, labels, plan_of(), 1.0)[0].backward()
+
+    largest = largest_tensor(step, (torch.float32, torch.bfloat16))
+    assert largest <= max(weight.numel(), POSITIONS * (6 + len(VOCAB))) < POSITIONS * SIZE
