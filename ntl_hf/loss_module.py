@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import NTLConfig
-from .head import IGNORE_INDEX, HeadOutput, head_from_logits, log_normalizers
+from .head import IGNORE_INDEX, head_from_logits, log_normalizers, number_logits_of, shift_labels
 from .losses import NumberLoss, expected_value, reduce_losses
 from .number_vocab import NumberVocab
 
@@ -71,12 +71,51 @@ class NTLoss(nn.Module):
             ValueError: shapes that do not fit, negative weights, labels outside the vocabulary, unknown reduction.
             TypeError: labels that are not int64, or logits that are not floating point.
         """
-        _check(logits, labels, loss_weights, ignore_index)
-        self.vocab.check_fits(logits.shape[-1])
-        labels = labels.masked_fill(labels == ignore_index, IGNORE_INDEX)
-        head = head_from_logits(logits, labels, self.vocab, shift=shift)
+        labels = self._checked(logits, labels, ignore_index, loss_weights)
+        number_loss = self._to(logits.device)
+        if number_loss.reweigh:
+            head = head_from_logits(logits, labels, self.vocab, shift=shift)
+            target, losses = head.target, number_loss(head.number_logits, head.target, head.log_mass)
+        else:
+            # Without a look at the other logits, however many there are.
+            target = self.vocab.columns(shift_labels(labels) if shift else labels)
+            losses = number_loss(number_logits_of(logits, self.vocab), target)
+        return reduce_losses(losses, _weights(target, loss_weights, shift), reduction)
+
+    def with_cross_entropy(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        ignore_index: int = IGNORE_INDEX,
+        shift: bool = False,
+        inplace: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Cross entropy and the number loss of the same logits, for `loss = ce + 0.3 * ntl`.
+
+        Both come out of one pass forward and one backward over the logits, with a single gradient of their size and
+        sums in float32: cheaper than cross entropy alone.
+
+        Args:
+            logits: `[B, T, V]`, as in `forward`.
+            labels: `[B, T]`, as in `forward`.
+            ignore_index: label to leave out.
+            shift: as in `forward`.
+            inplace: the backward pass writes the gradient over the logits instead of making another tensor of their
+                size. Only for logits that a model made, and that nothing looks at afterwards.
+
+        Returns:
+            CE averaged over the labels and the number loss averaged over the number tokens, scalars, float32 (float64
+            for float64 logits); 0 where there is nothing to average.
+
+        Raises:
+            ValueError, TypeError: as in `forward`; also `inplace` for a leaf of the graph.
+        """
+        if inplace and logits.is_leaf:
+            raise ValueError("`inplace=True` needs logits that a model made: these are a leaf, and would be lost.")
+        labels = self._checked(logits, labels, ignore_index)
+        head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace)
         losses = self._to(logits.device)(head.number_logits, head.target, head.log_mass)
-        return reduce_losses(losses, _weights(head, loss_weights, shift), reduction)
+        return reduce_losses(-head.log_probs, head.label_mask), reduce_losses(losses, head.target >= 0)
 
     @torch.no_grad()
     def predict_numbers(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,9 +127,17 @@ class NTLoss(nn.Module):
         Returns:
             The expected value, `[B, T]`, in the unit of the values, and the number mass, `[B, T]`, 0 to 1; float32.
         """
-        number_logits = logits.index_select(-1, self.vocab.ids_on(logits.device)).float()
+        number_logits = number_logits_of(logits, self.vocab).float()
         log_mass = number_logits.logsumexp(-1) - log_normalizers(logits).float()
         return expected_value(number_logits, self._to(logits.device).values), log_mass.clamp(max=0).exp()
+
+    def _checked(
+        self, logits: Tensor, labels: Tensor, ignore_index: int, loss_weights: Tensor | None = None
+    ) -> Tensor:
+        """The labels, -100 where there is none, once everything has been looked at."""
+        _check(logits, labels, loss_weights, ignore_index)
+        self.vocab.check_fits(logits.shape[-1])
+        return labels.masked_fill(labels == ignore_index, IGNORE_INDEX)
 
     def _to(self, device: torch.device) -> NumberLoss:
         # People write `NTLoss(tokenizer)` beside a model on a GPU and expect it to follow.
@@ -99,8 +146,8 @@ class NTLoss(nn.Module):
         return self.number_loss
 
 
-def _weights(head: HeadOutput, loss_weights: Tensor | None, shift: bool) -> Tensor:
-    is_number = head.target >= 0
+def _weights(target: Tensor, loss_weights: Tensor | None, shift: bool) -> Tensor:
+    is_number = target >= 0
     if loss_weights is None:
         return is_number
     if shift:

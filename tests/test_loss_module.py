@@ -218,6 +218,36 @@ def test_shift_is_manual_shifting(name: str, weighted: bool, reduction: str) -> 
     torch.testing.assert_close(shifted[1], F.pad(gradient / count, (0, 0, 0, 1)))
 
 
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("reweigh", [False, True])
+def test_with_cross_entropy(reweigh: bool, shift: bool, inplace: bool) -> None:
+    torch.manual_seed(0)
+    leaf, labels = torch.randn(2, 7, 64, requires_grad=True), torch.randint(64, (2, 7))
+    labels[0, :3], labels[1, 2:6] = 9, torch.tensor([4, 5, 6, 9])
+    loss = NTLoss(char_tokenizer(), reweigh=reweigh)
+    ce, ntl = loss.with_cross_entropy(leaf * 1, labels, ignore_index=9, shift=shift, inplace=inplace)
+    found = torch.autograd.grad(ce + 0.3 * ntl, leaf)[0]
+    logits, aligned = (leaf[:, :-1], labels[:, 1:]) if shift else (leaf, labels)
+    wanted_ce = F.cross_entropy(logits.flatten(0, 1), aligned.flatten(), ignore_index=9)
+    wanted_ntl = loss(logits, aligned, ignore_index=9)
+    torch.testing.assert_close((ce, ntl), (wanted_ce, wanted_ntl))
+    torch.testing.assert_close(found, torch.autograd.grad(wanted_ce + 0.3 * wanted_ntl, leaf)[0])
+
+
+def test_with_cross_entropy_does_not_overwrite_a_leaf() -> None:
+    leaf = torch.randn(1, 2, 64, requires_grad=True)
+    with pytest.raises(ValueError, match="are a leaf, and would be lost"):
+        NTLoss(char_tokenizer()).with_cross_entropy(leaf, torch.tensor([[5, 6]]), inplace=True)
+
+
+def test_with_cross_entropy_of_nothing_is_zero() -> None:
+    leaf = torch.randn(1, 2, 64, requires_grad=True)
+    ce, ntl = NTLoss(char_tokenizer()).with_cross_entropy(leaf, torch.full((1, 2), -100))
+    (ce + ntl).backward()
+    assert ce == ntl == 0 and leaf.grad.eq(0).all()
+
+
 def test_shift_labels() -> None:
     assert shift_labels(torch.tensor([[1, 2, 3], [4, -100, 6]])).tolist() == [[2, 3, -100], [-100, 6, -100]]
 

@@ -10,9 +10,12 @@ from ..losses import log_number_mass
 from ..number_vocab import NumberVocab
 from .labels import shift_labels
 from .output import IGNORE_INDEX, HeadOutput
+from .slices import row_blocks
 
-# Logits that are worked on at a time, in float32: 16 MiB.
-_CHUNK_ELEMENTS = 2**22
+# Operations whose backward pass does not look at their result.
+_FORGETFUL = {
+    f"{name}Backward0" for name in ("Mm", "Addmm", "UnsafeView", "View", "Slice", "Mul", "Div", "ToCopy", "Unsqueeze")
+}
 
 
 def head_from_logits(
@@ -22,6 +25,7 @@ def head_from_logits(
     mean_log_probs: bool = False,
     shift: bool = False,
     metrics: bool = False,
+    inplace: bool = False,
 ) -> HeadOutput:
     """Read the head's output from full logits.
 
@@ -35,11 +39,13 @@ def head_from_logits(
         mean_log_probs: also return the log-probability averaged over the vocabulary, for label smoothing.
         shift: the logits at position t predict the label at t + 1, as in decoder-only models.
         metrics: also make the entropy, and whether the label is the most likely token.
+        inplace: let the backward pass write the gradient over the logits, so that it takes no memory of its own. For
+            logits that nothing else looks at afterwards; where autograd itself does, it raises an error.
     """
     if shift:
         labels = shift_labels(labels)
     log_probs, log_normalizer, number_logits, mean = _LogitsHead.apply(
-        logits, labels, vocab.ids_on(logits.device), mean_log_probs
+        logits, labels, vocab.ids_on(logits.device), mean_log_probs, inplace
     )
     target = vocab.columns(labels)
     return HeadOutput(
@@ -53,11 +59,22 @@ def head_from_logits(
     )
 
 
+def number_logits_of(logits: Tensor, vocab: NumberVocab) -> Tensor:
+    """Logits of the number tokens, `[..., D]`, float32 (float64 for float64), from `[..., V]`."""
+    columns = logits.index_select(-1, vocab.ids_on(logits.device))
+    return columns.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def can_write_over(logits: Tensor) -> bool:
+    """Whether autograd has no use for the values of `logits` (`inplace` above): they come straight from a product."""
+    return type(logits.grad_fn).__name__ in _FORGETFUL
+
+
 def log_normalizers(logits: Tensor) -> Tensor:
     """`logsumexp` over the vocabulary, `[...]`, float32 (float64 for float64 logits), without a copy of the logits."""
     flat = logits.reshape(-1, logits.shape[-1])
     result = flat.new_empty(flat.shape[0], dtype=torch.promote_types(logits.dtype, torch.float32))
-    for rows in _chunks(flat):
+    for rows in row_blocks(flat):
         result[rows] = flat[rows].to(result.dtype).logsumexp(-1)
     return result.view(logits.shape[:-1])
 
@@ -66,7 +83,7 @@ def log_normalizers(logits: Tensor) -> Tensor:
 def _metrics(logits: Tensor, labels: Tensor, log_normalizer: Tensor) -> dict[str, Tensor]:
     flat, normalizer = logits.reshape(-1, logits.shape[-1]), log_normalizer.reshape(-1, 1)
     entropy, top = normalizer.new_empty(len(flat)), labels.new_empty(len(flat))
-    for rows in _chunks(flat):
+    for rows in row_blocks(flat):
         log_probs = flat[rows] - normalizer[rows]
         entropy[rows] = -torch.linalg.vecdot(log_probs.exp(), log_probs)
         top[rows] = log_probs.argmax(-1)
@@ -81,7 +98,7 @@ class _LogitsHead(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, number_ids: Tensor, with_mean: bool
+        ctx: Any, logits: Tensor, labels: Tensor, number_ids: Tensor, with_mean: bool, inplace: bool
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         ctx.set_materialize_grads(False)
         shape, vocab_size = labels.shape, logits.shape[-1]
@@ -95,24 +112,24 @@ class _LogitsHead(torch.autograd.Function):
         if with_mean:
             mean = (flat.mean(-1, dtype=dtype) - log_normalizer).masked_fill(ignored, 0.0).view(shape)
         ctx.save_for_backward(flat, columns, ignored, number_ids, log_normalizer)
-        ctx.shape = logits.shape
+        ctx.shape, ctx.inplace = logits.shape, inplace
         number_logits = flat.index_select(1, number_ids).to(dtype).view(*shape, -1)
         return log_probs.view(shape), log_normalizer.view(shape), number_logits, mean
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         flat, columns, ignored, number_ids, log_normalizer = ctx.saved_tensors
         if not ctx.needs_input_grad[0]:
-            return None, None, None, None
+            return (None,) * 5
         zeros = torch.zeros_like(log_normalizer)
         label, normalizer, mean = (
             zeros if grad is None else grad.reshape(-1).masked_fill(ignored, 0.0) for grad in (*grads[:2], grads[3])
         )
         number = None if grads[2] is None else grads[2].reshape(flat.shape[0], -1)
         softmax_factor = normalizer - label - mean
-        result = torch.empty_like(flat)
-        for rows in _chunks(flat):
+        result = flat if ctx.inplace else torch.empty_like(flat)
+        for rows in row_blocks(flat):
             part = (flat[rows] - log_normalizer[rows, None]).exp_().mul_(softmax_factor[rows, None])
             if grads[3] is not None:
                 part.add_(mean[rows, None] / flat.shape[1])
@@ -121,9 +138,4 @@ class _LogitsHead(torch.autograd.Function):
                 part.index_add_(1, number_ids, number[rows])
             # Whatever the logits hold at a position without a label, infinities included, it has no gradient.
             result[rows] = part.masked_fill_(ignored[rows, None], 0.0)
-        return result.view(ctx.shape), None, None, None
-
-
-def _chunks(flat: Tensor) -> list[slice]:
-    rows = max(1, _CHUNK_ELEMENTS // flat.shape[1])
-    return [slice(start, start + rows) for start in range(0, flat.shape[0], rows)]
+        return result.view(ctx.shape), *[None] * 4

@@ -14,7 +14,7 @@ from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 from ..arguments import resolve_ntl_config
 from ..callback import NTLCallback
 from ..config import FILE_NAME, NTLConfig
-from ..head import IGNORE_INDEX, HeadOutput, shift_labels
+from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
@@ -211,6 +211,11 @@ class NTLMixin:
         if self.accelerator.is_main_process:
             shape = self._aligned_labels(inputs).shape
             logger.warning("%s: %s", type(self).__name__, self.head_choice.describe(shape, self._vocab_size))
+
+    def _can_write_over(self, logits: Tensor) -> bool:
+        """Whether the gradient may take the place of the logits: nobody else can be holding them."""
+        hooks = getattr(self.accelerator.unwrap_model(self.model), "_forward_hooks", None)
+        return can_write_over(logits) and not hooks
 
     def _gather(self, value: Tensor) -> Tensor:
         return self.accelerator.gather(value.to(self.accelerator.device))

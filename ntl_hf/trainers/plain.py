@@ -40,7 +40,11 @@ class NTLPlainMixin(NTLMixin):
         # The stock evaluation asks for the outputs even where it drops them.
         wants_logits = self._logits_wanted if not self.model.training else return_outputs
         fused = self.head_choice.is_fused and not wants_logits
-        loss, outputs = (self._fused_loss if fused else self._logits_loss)(model, inputs, num_items_in_batch)
+        if fused:
+            loss, outputs = self._fused_loss(model, inputs, num_items_in_batch)
+        else:
+            outputs = model(**self._inputs_without_labels(inputs))
+            loss = self._loss_of_outputs(outputs, inputs, num_items_in_batch, inplace=not return_outputs)
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(
@@ -59,14 +63,18 @@ class NTLPlainMixin(NTLMixin):
         loss = factors.ce.to(task.loss.device) * task.loss + outputs["logits"].sum()
         return loss + self._auxiliary_loss(outputs, loss), outputs
 
-    def _logits_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
-        outputs = model(**self._inputs_without_labels(inputs))
-        return self._loss_of_outputs(outputs, inputs, num_items), outputs
-
-    def _loss_of_outputs(self, outputs: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> Tensor:
+    def _loss_of_outputs(
+        self, outputs: Any, inputs: dict[str, Any], num_items: Tensor | int | None, inplace: bool = False
+    ) -> Tensor:
         logits = outputs["logits"]
         labels = align_labels(self._aligned_labels(inputs).to(logits.device), logits.shape[1], shift=False)
-        head = head_from_logits(logits, labels, self.objective.vocab, mean_log_probs=self.label_smoother is not None)
+        head = head_from_logits(
+            logits,
+            labels,
+            self.objective.vocab,
+            mean_log_probs=self.label_smoother is not None,
+            inplace=inplace and self.compute_loss_func is None and self._can_write_over(logits),
+        )
         factors = self._loss_factors(inputs, num_items)
         loss = self._language_model_loss(outputs, inputs, head, factors, num_items)
         return loss + self._number_term(head, factors)

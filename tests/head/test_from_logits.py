@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import HeadOutput, from_logits, head_from_logits, shift_labels
+from ntl_hf.head import HeadOutput, head_from_logits, shift_labels, slices
 from ntl_hf.losses import NumberLoss
 
 from ..tiny import char_tokenizer
@@ -142,8 +142,8 @@ def test_tokens_that_are_ruled_out_have_no_gradient() -> None:
 def test_chunks_do_not_change_the_result(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     logits, labels = batch()
     results = []
-    for limit in (from_logits._CHUNK_ELEMENTS, elements):
-        monkeypatch.setattr(from_logits, "_CHUNK_ELEMENTS", limit)
+    for limit in (slices._CPU_ELEMENTS, elements):
+        monkeypatch.setattr(slices, "_CPU_ELEMENTS", limit)
         outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True))
         results.append([*outputs.values(), gradient(outputs, labels, logits)])
     for whole, chunked in zip(*results, strict=True):
@@ -207,10 +207,35 @@ def large_buffers_of_backward(outputs: dict[str, Tensor], labels: Tensor, logits
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_place_the_gradient_takes_the_place_of_the_logits(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
+    found = []
+    for inplace in (False, True):
+        leaf, labels = batch(dtype)
+        logits = leaf * 1
+        outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True, inplace=inplace))
+        assert large_buffers_of_backward(outputs, labels, logits) == (0 if inplace else 1)
+        logits = leaf * 1
+        outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True, inplace=inplace))
+        found.append(gradient(outputs, labels, leaf))
+    assert torch.equal(*found)
+
+
+def test_in_place_on_logits_that_autograd_looks_at_is_an_error() -> None:
+    leaf, labels = batch()
+    logits = leaf.tanh()  # saves its result
+    outputs = fields_of(head_from_logits(logits, labels, VOCAB, inplace=True), FIELDS[:3])
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        gradient(outputs, labels, leaf)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_backward_makes_a_single_gradient_of_the_size_of_the_logits(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(from_logits, "_CHUNK_ELEMENTS", 2 * SIZE)
+    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
     logits, labels = batch(dtype)
     outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True))
     assert large_buffers_of_backward(outputs, labels, logits) == 1
@@ -219,7 +244,7 @@ def test_backward_makes_a_single_gradient_of_the_size_of_the_logits(
 
 
 def test_forward_makes_no_copy_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(from_logits, "_CHUNK_ELEMENTS", 2 * SIZE)
+    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
     logits, labels = batch(torch.bfloat16)
     with LargeBuffers(logits.numel()) as made:
         head_from_logits(logits, labels, VOCAB, mean_log_probs=True)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from trl.kernels import ChunkedLogProbFunction
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import HeadOutput, head_from_logits
+from ntl_hf.head import HeadOutput, head_from_logits, slices
 from ntl_hf.head.one_pass import HeadPlan, one_pass, run
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import NumberLoss
@@ -113,7 +113,7 @@ def test_other_forms_of_cross_entropy(options: dict[str, Any], ntl_scale: float 
 def test_any_mask_any_chunks(masked: int, seed: int, rows: int, block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_CHUNK_BYTES", rows * SIZE * 8)
-        patch.setattr(run, "_CPU_BLOCK_ELEMENTS", block * SIZE)
+        patch.setattr(slices, "_CPU_ELEMENTS", block * SIZE)
         plan = plan_of(NTLConfig(reweigh=True), LogitTransform(softcap=3.0), metrics=True)
         check_against_reference(plan, batch(masked=masked, seed=seed), tolerance=1e-8)
 
@@ -289,7 +289,7 @@ def largest_tensor(function: Callable[[], Any], kinds: tuple[torch.dtype, ...]) 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_no_buffer_of_the_size_of_the_logits(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_CHUNK_BYTES", 2 * SIZE * 4)
-    monkeypatch.setattr(run, "_CPU_BLOCK_ELEMENTS", SIZE)
+    monkeypatch.setattr(slices, "_CPU_ELEMENTS", SIZE)
     hidden, weight, _, labels = batch(dtype)
 
     def step() -> None:

@@ -16,6 +16,7 @@ SPREADS = {"8 x 1": (8, 1), "4 x 2": (4, 2), "1 x 8": (1, 8)}
 
 def check_against_reference(trainer, model, **reference_options):
     gradients, batches = first_step(trainer)
+    assert trainer.head_choice.is_fused is (trainer.ntl_config.head != "logits")
     wanted, values = step_gradients(model, batches, **reference_options)
     assert relative_difference(gradients, wanted) < TOLERANCE
     logged = trainer.state.log_history[0]
@@ -35,6 +36,16 @@ def test_plain_on_every_architecture(architecture, tmp_path):
     model = tiny_model(architecture)
     trainer = make_trainer(NTLTrainer, twin(model), tmp_path)
     check_against_reference(trainer, model)
+
+
+@pytest.mark.parametrize("architecture", DECODERS)
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_from_logits(trainer_class, architecture, tmp_path):
+    """The other head: the same loss, and where it is safe, with its gradient in the place of the logits."""
+    model = tiny_model(architecture)
+    options = {"ntl_config": NTLConfig(reweigh=True, head="logits")}
+    trainer = make_trainer(trainer_class, twin(model), tmp_path, trainer_options=options)
+    check_against_reference(trainer, model, reweigh=True)
 
 
 @pytest.mark.parametrize("architecture", ["t5", "bart"])

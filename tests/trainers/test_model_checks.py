@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from peft import LoraConfig
 from transformers import RecurrentGemmaConfig, RecurrentGemmaForCausalLM
 
 from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
@@ -59,6 +60,44 @@ def test_a_bias_behind_the_head_falls_back_to_logits(tmp_path):
         gradients, batches = first_step(trainer)
         assert trainer.head_choice.is_fused is not biased
         assert relative_difference(gradients, step_gradients(model, batches)[0]) < 1e-5
+
+
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_what_cannot_be_fused_says_so_before_training(trainer_class, tmp_path, caplog):
+    """LoRA on the head itself is left to the model (TRL refuses it), and so is a loss of the user's own."""
+    options = {
+        "ntl_config": NTLConfig(head="fused"),
+        "compute_loss_func": lambda outputs, labels, **_: outputs.logits.sum(),
+    }
+    if trainer_class is NTLTrainer:
+        with pytest.raises(ValueError, match="`ntl_head` is 'fused', but `compute_loss_func` is given"):
+            make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options=options)
+        lora = LoraConfig(target_modules=["lm_head", "q_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+        trainer = make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options={"peft_config": lora})
+        trainer.train()
+        assert any("the output embeddings of LlamaForCausalLM are a Linear" in text for text in caplog.messages)
+    model = tiny_model()
+    model.get_output_embeddings = lambda: None
+    with pytest.raises(ValueError, match=r"'fused', but LlamaForCausalLM has no output embeddings\. Set it to 'auto'"):
+        make_trainer(trainer_class, model, tmp_path, trainer_options={"ntl_config": NTLConfig(head="fused")})
+
+
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
+def test_the_choice_is_said_once(trainer_class, tmp_path, caplog):
+    trainer = make_trainer(trainer_class, tiny_model(), tmp_path, max_steps=3)
+    trainer.train()
+    trainer.evaluate()
+    said = [text for text in caplog.messages if "logits of" in text]
+    assert len(said) == 1 and said[0].startswith(f"{trainer_class.__name__}: fused head, no logits of 8 x ")
+
+
+def test_evaluation_before_training_is_checked_too(tmp_path):
+    model = capped_model()
+    trainer = make_trainer(NTLTrainer, twin(model), tmp_path)
+    batch = next(iter(trainer.get_eval_dataloader()))
+    loss = trainer.evaluate()["eval_ce_loss"]
+    assert not trainer.head_choice.is_fused
+    assert loss == pytest.approx(model.eval()(**batch, use_cache=False).loss.item(), rel=1e-5)
 
 
 def test_a_loss_function_of_the_models_own_is_noticed(tmp_path):

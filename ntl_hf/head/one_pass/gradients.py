@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ..slices import slices
+
 # Rows of the weight whose gradient is made at a time in half precision, before it is added in float32.
 _WEIGHT_ROWS = 2**14
 
@@ -56,8 +58,7 @@ class HeadGradients:
             self.weight.addmm_(gradient.T, hidden)
             return
         # Half precision: each product is summed in float32 inside and rounded once, and so is their sum.
-        for start in range(0, len(self.weight), _WEIGHT_ROWS):
-            part = slice(start, start + _WEIGHT_ROWS)
+        for part in slices(len(self.weight), _WEIGHT_ROWS):
             self.weight[part] += torch.mm(gradient[:, part].T, hidden)
 
     def finish(self) -> None:

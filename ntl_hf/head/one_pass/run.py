@@ -1,11 +1,10 @@
 """The pass over the output projection, chunk by chunk."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from ..output import IGNORE_INDEX
+from ..slices import row_blocks, slices
 from .block import differentiate_block
 from .gradients import HeadGradients
 from .plan import VALUES, HeadPlan
@@ -13,9 +12,6 @@ from .plan import VALUES, HeadPlan
 # A chunk of the projection, the largest buffer of all: 128 MiB. Larger ones gain little; smaller ones make the sum of
 # the weight's gradient, which goes through memory once per chunk, more expensive.
 _CHUNK_BYTES = 2**27
-# What the softmax works on at a time. On a CPU that is to stay in the cache; elsewhere, starting kernels costs more.
-_CPU_BLOCK_ELEMENTS = 2**20
-_BLOCK_ELEMENTS = 2**25
 
 # Whether hidden states, weight and bias need a gradient.
 Wanted = tuple[bool, bool, bool]
@@ -57,7 +53,7 @@ def run(
         len(rows), len(VALUES) + len(number_ids), dtype=torch.promote_types(dtype, torch.float32)
     )
     buffer = hidden.new_empty(_chunk_rows(weight, len(rows)), len(weight), dtype=dtype)
-    for chunk in _slices(len(rows), len(buffer)):
+    for chunk in slices(len(rows), len(buffer)):
         states = hidden.index_select(0, rows[chunk]).to(dtype)
         projection = _project(states, weight, bias, buffer)
         picked = (labels[rows[chunk]], target[rows[chunk]])
@@ -81,8 +77,7 @@ def _differentiate(
 ) -> Tensor | None:
     """Put the values of a chunk into `values` and its gradient over `projection`, a block at a time."""
     number_gradients = []
-    elements = _CPU_BLOCK_ELEMENTS if projection.device.type == "cpu" else _BLOCK_ELEMENTS
-    for block in _slices(len(projection), max(1, elements // projection.shape[1])):
+    for block in row_blocks(projection):
         result = differentiate_block(
             projection[block], labels[block], target[block], number_ids, plan, ntl_scale, with_gradient
         )
@@ -114,7 +109,3 @@ def product_dtype(weight: Tensor) -> torch.dtype:
 
 def _chunk_rows(weight: Tensor, n: int) -> int:
     return max(1, min(n, _CHUNK_BYTES // (len(weight) * weight.element_size())))
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
