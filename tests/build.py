@@ -49,6 +49,7 @@ def make_trainer(
     model: Any,
     folder: Any,
     args_class: Any = None,
+    args: Any = None,
     rows: int = 8,
     text_rows: int = 0,
     tokenizer: Any = None,
@@ -57,7 +58,8 @@ def make_trainer(
 ) -> Any:
     """A trainer of any of the stock or NTL classes on the sums of tests/tiny.py."""
     tokenizer = tokenizer or char_tokenizer()
-    args = make_args(args_class or ARGUMENTS[trainer_class], folder, **arguments)
+    if args is None:
+        args = make_args(args_class or ARGUMENTS[trainer_class], folder, **arguments)
     options: dict[str, Any] = {"processing_class": tokenizer}
     if "SFT" in trainer_class.__name__:
         options |= {
