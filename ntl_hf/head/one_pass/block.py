@@ -1,29 +1,10 @@
-"""One block of logits: the values of its positions, and the gradient of their loss."""
-
-from dataclasses import dataclass
+"""One block of the projection: the values of its positions, and the gradient of their loss in its place."""
 
 import torch
 from torch import Tensor
 
 from ...losses import log_number_mass
 from .plan import HeadPlan
-
-
-@dataclass
-class BlockResult:
-    """What `differentiate_block` makes of r positions, float32 (float64 for float64).
-
-    Attributes:
-        values: `[r, len(VALUES) + D]`.
-        gradient: gradient of the loss with respect to the projection, `[r, V]`, that of the number loss through the
-            number logits left out; None if none was wanted.
-        number_gradient: the rest of it, `[r, D]`. In half precision it could be out of range before the loss is
-            scaled, so it goes its own way in float32. None without a number loss.
-    """
-
-    values: Tensor
-    gradient: Tensor | None = None
-    number_gradient: Tensor | None = None
 
 
 def differentiate_block(
@@ -34,65 +15,71 @@ def differentiate_block(
     plan: HeadPlan,
     ntl_scale: Tensor | None,
     with_gradient: bool,
-) -> BlockResult:
+) -> tuple[Tensor, Tensor | None]:
     """Values of r positions and, if wanted, the gradient of CE + ntl_scale * NTL summed over them.
 
     Args:
-        projection: `[r, V]`, any float dtype; a float32 one is used up.
+        projection: `[r, V]`, any float dtype; it is overwritten by the gradient, as far as that does not come through
+            the number logits.
         labels: `[r]`, token ids.
         target: column of the label among the number tokens, `[r]`; -1 where it is not a number.
         number_ids: `[D]`.
         plan: what is computed.
         ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
         with_gradient: whether a gradient is wanted.
+
+    Returns:
+        The values, `[r, len(VALUES) + D]`, and the rest of the gradient, `[r, D]`, for the number columns: in half
+        precision it could be out of range before the loss is scaled, so it goes its own way. None if there is none.
+        Both float32 (float64 for float64).
     """
-    softmax = _Softmax(plan.transform(projection), labels, number_ids, plan)
+    softmax = _Softmax(projection, labels, number_ids, plan)
     numbers = _Numbers(softmax, target, plan, ntl_scale if with_gradient else None)
-    result = BlockResult(torch.cat([torch.stack(softmax.values(numbers), 1), softmax.number_logits], 1))
+    values = torch.cat([torch.stack(softmax.values(numbers), 1), softmax.number_logits], 1)
     if with_gradient:
-        if numbers.gradient is not None:
-            result.number_gradient = numbers.gradient * plan.transform.derivative(softmax.number_logits)
-        result.gradient = softmax.gradient(plan.weights(softmax.log_probs), numbers.normalizer_gradient)
-    return result
+        softmax.write_gradient(projection, numbers.normalizer_gradient)
+    return values, numbers.gradient
 
 
 class _Softmax:
-    """The distribution over the vocabulary; `logits` is used up."""
+    """The distribution over the vocabulary, in as few passes over the block as will do."""
 
-    def __init__(self, logits: Tensor, labels: Tensor, number_ids: Tensor, plan: HeadPlan) -> None:
-        self.plan, self.labels = plan, labels
-        label_logits = logits.gather(1, labels.unsqueeze(1)).squeeze(1)
-        self.number_logits = logits.index_select(1, number_ids)
-        self.peak, self.top = logits.max(1) if plan.metrics else (logits.amax(1), None)
-        mean_logits = logits.mean(1) if plan.label_smoothing else None
-        # In place: these are the largest buffers of the block, and the exponential is wanted beside its argument.
-        self.relative_logits = logits.sub_(self.peak.unsqueeze(1))
-        self.exponentials = self.relative_logits.exp()
-        self.total = self.exponentials.sum(1)
-        self.log_normalizer = self.peak + self.total.log()
-        self.log_probs = label_logits - self.log_normalizer
-        self.mean_log_probs = (
-            torch.zeros_like(self.total) if mean_logits is None else mean_logits - self.log_normalizer
-        )
+    def __init__(self, projection: Tensor, labels: Tensor, number_ids: Tensor, plan: HeadPlan) -> None:
+        self.plan, self.labels = plan, labels.unsqueeze(1)
+        # In half precision only the columns that are looked at become float32, unless the model has a transform.
+        self.logits = projection if plan.transform.is_identity else plan.transform(projection)
+        full = torch.promote_types(projection.dtype, torch.float32)
+        self.number_logits = self.logits.index_select(1, number_ids).to(full)
+        self.label_logits = self.logits.gather(1, self.labels).squeeze(1).to(full)
+        peak, self.top = self.logits.max(1)
+        self.probs = self.logits.softmax(1, dtype=full)
+        # The largest probability is 1 / V at least: no other gives the normaliser as exactly.
+        self.log_normalizer = peak.to(full) - self.probs.gather(1, self.top.unsqueeze(1)).squeeze(1).log()
+        self.log_probs = self.label_logits - self.log_normalizer
 
     def values(self, numbers: "_Numbers") -> list[Tensor]:
         """In the order of `VALUES`, `[r]` each."""
-        entropy = is_top1 = torch.zeros_like(self.total)
-        if self.top is not None:
-            expected = torch.linalg.vecdot(self.exponentials, self.relative_logits) / self.total
-            entropy, is_top1 = self.total.log() - expected, (self.top == self.labels).to(entropy.dtype)
-        return [self.log_probs, numbers.log_mass, numbers.losses, self.mean_log_probs, entropy, is_top1]
+        mean_log_probs = entropy = is_top1 = torch.zeros_like(self.log_probs)
+        if self.plan.label_smoothing:
+            mean_log_probs = self.logits.mean(1, dtype=self.probs.dtype) - self.log_normalizer
+        if self.plan.metrics:
+            entropy = self.log_normalizer - torch.linalg.vecdot(self.probs, self.logits.to(self.probs.dtype))
+            is_top1 = (self.top == self.labels.squeeze(1)).to(entropy.dtype)
+        return [self.log_probs, numbers.log_mass, numbers.losses, mean_log_probs, entropy, is_top1]
 
-    def gradient(self, weights: Tensor, normalizer_gradient: Tensor) -> Tensor:
-        """Of CE, weighed, and of whatever depends on the log-normaliser, with respect to the projection, `[r, V]`."""
-        share = self.plan.label_smoothing
-        result = self.exponentials.mul_(((weights + normalizer_gradient) / self.total).unsqueeze(1))
-        result.scatter_add_(1, self.labels.unsqueeze(1), ((share - 1) * weights).unsqueeze(1))
-        if share:
-            result.sub_((share / result.shape[1] * weights).unsqueeze(1))
-        if not self.plan.transform.is_identity:
-            result.mul_(self.plan.transform.derivative(self.relative_logits.add_(self.peak.unsqueeze(1))))
-        return result
+    def write_gradient(self, projection: Tensor, normalizer_gradient: Tensor) -> None:
+        """Of CE, and of whatever else depends on the log-normaliser; the probabilities are used up."""
+        weights, share = self.plan.weights(self.log_probs), self.plan.label_smoothing
+        factor, shift = weights + normalizer_gradient, share / projection.shape[1] * weights
+        # The label's own entry, p - 1, is a small difference where the model is right: not from rounded probabilities.
+        label_gradient = weights * (self.log_probs.expm1() + share) + normalizer_gradient * self.log_probs.exp() - shift
+        label_gradient = label_gradient * self.plan.transform.derivative(self.label_logits)
+        if self.plan.transform.is_identity and not share:
+            torch.mul(self.probs, factor.unsqueeze(1), out=projection)
+        else:
+            gradient = self.probs.mul_(factor.unsqueeze(1)).sub_(shift.unsqueeze(1))
+            projection.copy_(gradient.mul_(self.plan.transform.derivative(self.logits)))
+        projection.scatter_(1, self.labels, label_gradient.to(projection.dtype).unsqueeze(1))
 
 
 class _Numbers:
@@ -114,3 +101,4 @@ class _Numbers:
                 losses, (number_logits, log_normalizer), torch.ones_like(losses), materialize_grads=True
             )
             self.gradient, self.normalizer_gradient = (gradient * scale for gradient in gradients)
+            self.gradient = self.gradient * plan.transform.derivative(softmax.number_logits)

@@ -78,14 +78,11 @@ def _differentiate(
     """Put the values of a chunk into `values` and its gradient over `projection`, a block at a time."""
     number_gradients = []
     for block in row_blocks(projection):
-        result = differentiate_block(
+        values[block], number_gradient = differentiate_block(
             projection[block], labels[block], target[block], number_ids, plan, ntl_scale, with_gradient
         )
-        values[block] = result.values
-        if result.gradient is not None:
-            projection[block] = result.gradient
-            number_gradients.append(result.number_gradient)
-    return torch.cat(number_gradients) if number_gradients and number_gradients[0] is not None else None
+        number_gradients.append(number_gradient)
+    return None if number_gradients[0] is None else torch.cat(number_gradients)
 
 
 def _project(states: Tensor, weight: Tensor, bias: Tensor | None, buffer: Tensor) -> Tensor:
