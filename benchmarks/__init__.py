@@ -1,0 +1,1 @@
+"""What the loss costs, in time and memory, beside the trainers and losses that people would use instead."""
