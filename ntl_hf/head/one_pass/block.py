@@ -71,8 +71,9 @@ class _Softmax:
         """Of CE, and of whatever else depends on the log-normaliser; the probabilities are used up."""
         weights, share = self.plan.weights(self.log_probs), self.plan.label_smoothing
         factor, shift = weights + normalizer_gradient, share / projection.shape[1] * weights
-        # The label's own entry, p - 1, is a small difference where the model is right: not from rounded probabilities.
-        label_gradient = weights * (self.log_probs.expm1() + share) + normalizer_gradient * self.log_probs.exp() - shift
+        # The label's own entry, p - 1, is a small difference where the model is right: not from what was rounded.
+        label_gradient = weights * (self.log_probs.expm1() + share) - shift
+        label_gradient = label_gradient + normalizer_gradient * self.log_probs.exp()
         label_gradient = label_gradient * self.plan.transform.derivative(self.label_logits)
         if self.plan.transform.is_identity and not share:
             torch.mul(self.probs, factor.unsqueeze(1), out=projection)
