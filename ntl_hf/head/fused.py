@@ -26,15 +26,28 @@ class HeadTask:
         labels: `[B, T]`, int64, -100 where there is none.
         shift: position t predicts the label at t + 1.
         ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
-        loss: CE + ntl_scale * NTL, summed over the labelled positions, scalar, float32.
-        output: the head's output, `[B, T]`, without gradients.
     """
 
     labels: Tensor
     shift: bool = False
     ntl_scale: Tensor | float | None = None
-    loss: Tensor | None = field(default=None, init=False)
-    output: HeadOutput | None = field(default=None, init=False)
+    result: tuple[Tensor, HeadOutput] | None = field(default=None, init=False)
+
+    @property
+    def loss(self) -> Tensor:
+        """CE + ntl_scale * NTL, summed over the labelled positions, scalar, float32."""
+        return self._result[0]
+
+    @property
+    def output(self) -> HeadOutput:
+        """The head's output, `[B, T]`, without gradients."""
+        return self._result[1]
+
+    @property
+    def _result(self) -> tuple[Tensor, HeadOutput]:
+        if self.result is None:
+            raise RuntimeError("The forward pass that this task is for has not been run.")
+        return self.result
 
 
 class FusedHead:
@@ -61,34 +74,34 @@ class FusedHead:
         """
         head = find_head(model)
         previous = head.__dict__.get("forward")
-        head.forward = lambda hidden: self._project(head, hidden, task)  # type: ignore[method-assign]
+        head.forward = lambda hidden: self._project(head, hidden, task)
         try:
             yield
         finally:
             del head.forward
             if previous is not None:
                 head.forward = previous
-        if task.loss is None:
+        if task.result is None:
             raise UnsupportedHeadError(f"{type(model).__name__} did not call its output embeddings")
 
-    def _project(self, head: nn.Module, hidden: Tensor, task: HeadTask) -> Tensor:
+    def _project(self, head: Any, hidden: Tensor, task: HeadTask) -> Tensor:
         weight, bias = head.weight, getattr(head, "bias", None)
         if isinstance(weight, DTensor):
             weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
         labels = align_labels(task.labels, hidden.shape[1], task.shift).to(weight.device)
-        states = hidden.to(weight.device)
-        task.loss, task.output = one_pass(states, weight, bias, labels, self.plan, task.ntl_scale)
+        task.result = one_pass(hidden.to(weight.device), weight, bias, labels, self.plan, task.ntl_scale)
         # Empty, but of the right shape and with a gradient: wrappers hook into that of the model's output.
         return hidden[:, :0, :1].expand(-1, -1, len(weight))
 
 
-def find_head(model: nn.Module) -> nn.Module:
+def find_head(model: nn.Module) -> Any:
     """The output embeddings of a model, adapted or not.
 
     Raises:
         UnsupportedHeadError: it has none, or they are not a linear layer with its weight at hand.
     """
-    base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapted: Any = model
+    base = adapted.get_base_model() if hasattr(adapted, "get_base_model") else adapted
     head = base.get_output_embeddings() if hasattr(base, "get_output_embeddings") else None
     if head is None:
         raise UnsupportedHeadError(f"{type(base).__name__} has no output embeddings")

@@ -1,5 +1,7 @@
 """One block of the projection: the values of its positions, and the gradient of their loss in its place."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -7,14 +9,25 @@ from ...losses import log_number_mass
 from .plan import HeadPlan
 
 
+@dataclass(frozen=True)
+class BlockTask:
+    """What is the same for all blocks.
+
+    Attributes:
+        plan: what is computed.
+        number_ids: `[D]`.
+        ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
+        with_gradient: whether a gradient is wanted.
+    """
+
+    plan: HeadPlan
+    number_ids: Tensor
+    ntl_scale: Tensor | None
+    with_gradient: bool
+
+
 def differentiate_block(
-    projection: Tensor,
-    labels: Tensor,
-    target: Tensor,
-    number_ids: Tensor,
-    plan: HeadPlan,
-    ntl_scale: Tensor | None,
-    with_gradient: bool,
+    projection: Tensor, labels: Tensor, target: Tensor, task: BlockTask
 ) -> tuple[Tensor, Tensor | None]:
     """Values of r positions and, if wanted, the gradient of CE + ntl_scale * NTL summed over them.
 
@@ -23,20 +36,17 @@ def differentiate_block(
             the number logits.
         labels: `[r]`, token ids.
         target: column of the label among the number tokens, `[r]`; -1 where it is not a number.
-        number_ids: `[D]`.
-        plan: what is computed.
-        ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
-        with_gradient: whether a gradient is wanted.
+        task: what is the same for all blocks.
 
     Returns:
         The values, `[r, len(VALUES) + D]`, and the rest of the gradient, `[r, D]`, for the number columns: in half
         precision it could be out of range before the loss is scaled, so it goes its own way. None if there is none.
         Both float32 (float64 for float64).
     """
-    softmax = _Softmax(projection, labels, number_ids, plan)
-    numbers = _Numbers(softmax, target, plan, ntl_scale if with_gradient else None)
+    softmax = _Softmax(projection, labels, task.number_ids, task.plan)
+    numbers = _Numbers(softmax, target, task.plan, task.ntl_scale if task.with_gradient else None)
     values = torch.cat([torch.stack(softmax.values(numbers), 1), softmax.number_logits], 1)
-    if with_gradient:
+    if task.with_gradient:
         softmax.write_gradient(projection, numbers.normalizer_gradient)
     return values, numbers.gradient
 

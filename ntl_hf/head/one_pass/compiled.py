@@ -56,7 +56,8 @@ def _operator(
             return run(hidden, weight, bias, labels, ntl_scale, _PLANS[plan_key], tuple(wanted), dtype)
 
     # What is not wanted is empty: an operator returns tensors only.
-    return tuple(hidden.new_empty(0) if x is None else x for x in _WORKER.submit(work).result())
+    loss, values, target, *gradients = (hidden.new_empty(0) if x is None else x for x in _WORKER.submit(work).result())
+    return loss, values, target, gradients[0], gradients[1], gradients[2]
 
 
 @_operator.register_fake
@@ -73,10 +74,11 @@ def _shapes(
     full = torch.promote_types(dtype, torch.float32)
     values = hidden.new_empty(len(labels), len(VALUES) + len(_PLANS[plan_key].vocab), dtype=full)
     gradients = [
-        hidden.new_empty(0) if not needed else torch.empty_like(like, dtype=full)
+        torch.empty_like(like, dtype=full) if needed and like is not None else hidden.new_empty(0)
         for needed, like in zip(wanted, (hidden, weight, bias), strict=True)
     ]
-    return hidden.new_empty((), dtype=full), values, torch.empty_like(labels), *gradients
+    loss = hidden.new_empty((), dtype=full)
+    return loss, values, torch.empty_like(labels), gradients[0], gradients[1], gradients[2]
 
 
 def _current_stream(tensor: Tensor) -> AbstractContextManager:

@@ -76,7 +76,7 @@ class _OnePass(torch.autograd.Function):
         ntl_scale: Tensor | None,
         plan: HeadPlan,
         wanted: Wanted,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor | None, ...]:
         dtype = product_dtype(weight)
         function = run_compiled if torch.compiler.is_compiling() else run
         loss, values, target, *gradients = function(hidden, weight, bias, labels, ntl_scale, plan, wanted, dtype)

@@ -1,4 +1,7 @@
-"""`HeadGradients`: where the gradients of a head are summed up, chunk by chunk."""
+"""Where the gradients of a head are summed up, chunk by chunk, in float32."""
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -9,59 +12,88 @@ from ..slices import slices
 _WEIGHT_ROWS = 2**14
 
 
-class HeadGradients:
-    """Gradients with respect to the hidden states, the weight and the bias, as far as they are wanted.
+@dataclass(frozen=True)
+class Chunk:
+    """What c positions contribute.
 
-    Args:
-        hidden: `[N, H]`.
-        weight: `[V, H]`, in the dtype of the products.
-        number_ids: `[D]`.
-        wanted: whether hidden states, weight and bias need one.
+    Attributes:
+        rows: which of the N, `[c]`.
+        states: their hidden states, `[c, H]`, in the dtype of the products.
+        gradient: with respect to the projection, `[c, V]`, in that dtype.
+        number_gradient: what comes on top in the number columns, `[c, D]`, float32 (float64 for float64), or None.
     """
 
-    def __init__(self, hidden: Tensor, weight: Tensor, number_ids: Tensor, wanted: tuple[bool, bool, bool]) -> None:
-        self._weight, self._number_ids = weight, number_ids
-        dtype = torch.promote_types(weight.dtype, torch.float32)
-        self._number_rows = weight.index_select(0, number_ids).to(dtype)
-        # Not in float16, whose range they may leave before the loss is scaled.
-        self.hidden = torch.zeros_like(hidden, dtype=dtype) if wanted[0] else None
-        self.weight = torch.zeros(weight.shape, dtype=dtype, device=weight.device) if wanted[1] else None
-        self._number_weight = torch.zeros_like(self._number_rows) if wanted[1] else None
-        self.bias = torch.zeros(weight.shape[0], dtype=dtype, device=weight.device) if wanted[2] else None
+    rows: Tensor
+    states: Tensor
+    gradient: Tensor
+    number_gradient: Tensor | None
 
-    def add(self, rows: Tensor, hidden: Tensor, gradient: Tensor, number_gradient: Tensor | None) -> None:
-        """Add a chunk of c positions.
 
-        Args:
-            rows: which of the N, `[c]`.
-            hidden: their hidden states, `[c, H]`, in the dtype of the products.
-            gradient: with respect to the projection, `[c, V]`, in that dtype.
-            number_gradient: what comes on top in the number columns, `[c, D]`, float32 (float64 for float64); None
-                if nothing does.
-        """
-        if self.hidden is not None:
-            result = torch.mm(gradient, self._weight)
-            if number_gradient is not None:
-                result = torch.addmm(result.to(number_gradient.dtype), number_gradient, self._number_rows)
-            self.hidden.index_copy_(0, rows, result.to(self.hidden.dtype))
-        if self.weight is not None:
-            self._add_weight(hidden, gradient)
-            if number_gradient is not None:
-                self._number_weight.addmm_(number_gradient.T, hidden.to(number_gradient.dtype))
-        if self.bias is not None:
-            self.bias.add_(gradient.sum(0, dtype=self.bias.dtype))
-            if number_gradient is not None:
-                self.bias.index_add_(0, self._number_ids, number_gradient.sum(0))
+class Gradient(Protocol):
+    """The gradient of one input of the head."""
 
-    def _add_weight(self, hidden: Tensor, gradient: Tensor) -> None:
-        if gradient.dtype == self.weight.dtype:
-            self.weight.addmm_(gradient.T, hidden)
-            return
-        # Half precision: each product is summed in float32 inside and rounded once, and so is their sum.
-        for part in slices(len(self.weight), _WEIGHT_ROWS):
-            self.weight[part] += torch.mm(gradient[:, part].T, hidden)
+    def add(self, chunk: Chunk) -> None:
+        """Add what a chunk contributes."""
 
-    def finish(self) -> None:
-        """Call once after the last chunk."""
-        if self.weight is not None:
-            self.weight.index_add_(0, self._number_ids, self._number_weight)
+    def total(self) -> Tensor:
+        """The sum, once all chunks are added; float32 (float64 for float64), in float16 it may be out of range."""
+
+
+class HiddenGradient:
+    """Of the hidden states, `[N, H]`."""
+
+    def __init__(self, positions: int, weight: Tensor, number_ids: Tensor) -> None:
+        self._weight = weight
+        self._number_rows = weight.index_select(0, number_ids).to(_full(weight))
+        self._sum = weight.new_zeros(positions, weight.shape[1], dtype=_full(weight))
+
+    def add(self, chunk: Chunk) -> None:
+        result = torch.mm(chunk.gradient, self._weight).to(self._sum.dtype)
+        if chunk.number_gradient is not None:
+            result.addmm_(chunk.number_gradient, self._number_rows)
+        self._sum.index_copy_(0, chunk.rows, result)
+
+    def total(self) -> Tensor:
+        return self._sum
+
+
+class WeightGradient:
+    """Of the weight, `[V, H]`."""
+
+    def __init__(self, weight: Tensor, number_ids: Tensor) -> None:
+        self._number_ids = number_ids
+        self._sum = torch.zeros_like(weight, dtype=_full(weight))
+        self._number_sum = self._sum.new_zeros(len(number_ids), weight.shape[1])
+
+    def add(self, chunk: Chunk) -> None:
+        if chunk.gradient.dtype == self._sum.dtype:
+            self._sum.addmm_(chunk.gradient.T, chunk.states)
+        else:
+            # A product in half precision is summed in float32 inside, and rounded once.
+            for part in slices(len(self._sum), _WEIGHT_ROWS):
+                self._sum[part] += torch.mm(chunk.gradient[:, part].T, chunk.states)
+        if chunk.number_gradient is not None:
+            self._number_sum.addmm_(chunk.number_gradient.T, chunk.states.to(self._number_sum.dtype))
+
+    def total(self) -> Tensor:
+        return self._sum.index_add_(0, self._number_ids, self._number_sum)
+
+
+class BiasGradient:
+    """Of the bias, `[V]`."""
+
+    def __init__(self, weight: Tensor, number_ids: Tensor) -> None:
+        self._number_ids = number_ids
+        self._sum = weight.new_zeros(weight.shape[0], dtype=_full(weight))
+
+    def add(self, chunk: Chunk) -> None:
+        self._sum.add_(chunk.gradient.sum(0, dtype=self._sum.dtype))
+        if chunk.number_gradient is not None:
+            self._sum.index_add_(0, self._number_ids, chunk.number_gradient.sum(0))
+
+    def total(self) -> Tensor:
+        return self._sum
+
+
+def _full(weight: Tensor) -> torch.dtype:
+    return torch.promote_types(weight.dtype, torch.float32)

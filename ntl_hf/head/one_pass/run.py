@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ..output import IGNORE_INDEX
 from ..slices import row_blocks, slices
-from .block import differentiate_block
-from .gradients import HeadGradients
+from .block import BlockTask, differentiate_block
+from .gradients import BiasGradient, Chunk, Gradient, HiddenGradient, WeightGradient
 from .plan import VALUES, HeadPlan
 
 # A chunk of the projection, the largest buffer of all: 128 MiB. Larger ones gain little; smaller ones make the sum of
@@ -14,7 +14,7 @@ from .plan import VALUES, HeadPlan
 _CHUNK_BYTES = 2**27
 
 # Whether hidden states, weight and bias need a gradient.
-Wanted = tuple[bool, bool, bool]
+Wanted = tuple[bool, ...]
 
 
 def run(
@@ -26,7 +26,7 @@ def run(
     plan: HeadPlan,
     wanted: Wanted,
     dtype: torch.dtype,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]:
+) -> tuple[Tensor | None, ...]:
     """CE + ntl_scale * NTL summed over the labelled positions, their values, and the gradients that are wanted.
 
     Args:
@@ -44,45 +44,45 @@ def run(
         float64); the columns of the labels among the number tokens, `[N]`, -1 where they are none; the gradients of
         `hidden`, `weight` and `bias`, float32 (float64 for float64).
     """
-    number_ids, target = plan.vocab.ids_on(labels.device), plan.vocab.columns(labels)
-    # The one read from the device: how many positions have a label.
-    rows = (labels != IGNORE_INDEX).nonzero().squeeze(1)
+    target = plan.vocab.columns(labels)
+    task = BlockTask(plan, plan.vocab.ids_on(labels.device), ntl_scale, any(wanted))
     weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
-    gradients = HeadGradients(hidden, weight, number_ids, wanted)
-    values = hidden.new_zeros(
-        len(rows), len(VALUES) + len(number_ids), dtype=torch.promote_types(dtype, torch.float32)
-    )
-    buffer = hidden.new_empty(_chunk_rows(weight, len(rows)), len(weight), dtype=dtype)
-    for chunk in slices(len(rows), len(buffer)):
-        states = hidden.index_select(0, rows[chunk]).to(dtype)
+    gradients = _gradients(hidden, weight, task.number_ids, wanted)
+    # The one read from the device: how many positions have a label.
+    labelled = (labels != IGNORE_INDEX).nonzero().squeeze(1)
+    full = torch.promote_types(dtype, torch.float32)
+    values = hidden.new_zeros(len(labels), len(VALUES) + len(task.number_ids), dtype=full)
+    buffer = hidden.new_empty(_chunk_rows(weight, len(labelled)), len(weight), dtype=dtype)
+    for chunk in slices(len(labelled), len(buffer)):
+        rows = labelled[chunk]
+        states = hidden.index_select(0, rows).to(dtype)
         projection = _project(states, weight, bias, buffer)
-        picked = (labels[rows[chunk]], target[rows[chunk]])
-        number_gradient = _differentiate(projection, *picked, number_ids, plan, ntl_scale, any(wanted), values[chunk])
-        if any(wanted):
-            gradients.add(rows[chunk], states, projection, number_gradient)
-    gradients.finish()
-    everywhere = values.new_zeros(len(labels), values.shape[1]).index_copy_(0, rows, values)
-    return _loss(values, plan, ntl_scale), everywhere, target, gradients.hidden, gradients.weight, gradients.bias
+        found, number_gradient = _differentiate(projection, labels[rows], target[rows], task)
+        values.index_copy_(0, rows, found)
+        for gradient in gradients:
+            if gradient is not None:
+                gradient.add(Chunk(rows, states, projection, number_gradient))
+    totals = (None if gradient is None else gradient.total() for gradient in gradients)
+    return _loss(values, labels, plan, ntl_scale), values, target, *totals
+
+
+def _gradients(hidden: Tensor, weight: Tensor, number_ids: Tensor, wanted: Wanted) -> tuple[Gradient | None, ...]:
+    return (
+        HiddenGradient(len(hidden), weight, number_ids) if wanted[0] else None,
+        WeightGradient(weight, number_ids) if wanted[1] else None,
+        BiasGradient(weight, number_ids) if wanted[2] else None,
+    )
 
 
 def _differentiate(
-    projection: Tensor,
-    labels: Tensor,
-    target: Tensor,
-    number_ids: Tensor,
-    plan: HeadPlan,
-    ntl_scale: Tensor | None,
-    with_gradient: bool,
-    values: Tensor,
-) -> Tensor | None:
-    """Put the values of a chunk into `values` and its gradient over `projection`, a block at a time."""
-    number_gradients = []
-    for block in row_blocks(projection):
-        values[block], number_gradient = differentiate_block(
-            projection[block], labels[block], target[block], number_ids, plan, ntl_scale, with_gradient
-        )
-        number_gradients.append(number_gradient)
-    return None if number_gradients[0] is None else torch.cat(number_gradients)
+    projection: Tensor, labels: Tensor, target: Tensor, task: BlockTask
+) -> tuple[Tensor, Tensor | None]:
+    """`differentiate_block` for a chunk, a block at a time."""
+    found = [
+        differentiate_block(projection[block], labels[block], target[block], task) for block in row_blocks(projection)
+    ]
+    values, number_gradients = zip(*found, strict=True)
+    return torch.cat(values), None if number_gradients[0] is None else torch.cat(number_gradients)
 
 
 def _project(states: Tensor, weight: Tensor, bias: Tensor | None, buffer: Tensor) -> Tensor:
@@ -91,9 +91,10 @@ def _project(states: Tensor, weight: Tensor, bias: Tensor | None, buffer: Tensor
     return torch.mm(states, weight.T, out=out) if bias is None else torch.addmm(bias, states, weight.T, out=out)
 
 
-def _loss(values: Tensor, plan: HeadPlan, ntl_scale: Tensor | None) -> Tensor:
+def _loss(values: Tensor, labels: Tensor, plan: HeadPlan, ntl_scale: Tensor | None) -> Tensor:
     column = dict(zip(VALUES, values.T, strict=False))
-    loss = plan.cross_entropy(column["log_probs"], column["mean_log_probs"]).sum()
+    losses = plan.cross_entropy(column["log_probs"], column["mean_log_probs"])
+    loss = losses.masked_fill(labels == IGNORE_INDEX, 0.0).sum()
     return loss if ntl_scale is None else loss + ntl_scale * column["number_losses"].sum()
 
 
