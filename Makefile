@@ -4,13 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PURE := ntl_hf/config.py ntl_hf/number_vocab.py ntl_hf/vocab_report.py ntl_hf/losses ntl_hf/loss_module.py ntl_hf/objective.py \
-	ntl_hf/head/from_logits.py ntl_hf/head/output.py ntl_hf/head/transform.py ntl_hf/callback.py ntl_hf/data ntl_hf/quickstart
+	ntl_hf/head ntl_hf/callback.py ntl_hf/data ntl_hf/quickstart ntl_hf/trainers/head_choice.py \
+	ntl_hf/trainers/sft_forward.py ntl_hf/trainers/model_checks.py benchmarks
 
-.PHONY: help quickstart test lint format clean
+.PHONY: help quickstart test lint format benchmarks clean
 
 help:
 	@echo "make quickstart   train CE against CE + NTL on embedded data, about three minutes on two cores"
 	@echo "make test         the test suite"
+	@echo "make benchmarks   time and memory against the peers, about 20 minutes; see benchmarks/README.md"
 	@echo "make lint         ruff (lint and format) and mypy on the pure modules"
 
 # torch is named with its pin in the same command as what needs it, so that pip never looks for another build.
@@ -29,6 +31,13 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(PURE)
+
+# DATA: a folder with GSM8K's train.jsonl; without it, that case is skipped.
+benchmarks: $(STAMP)
+	$(BIN)/python -m benchmarks.loss --preset targets
+	$(BIN)/python -m benchmarks.step --preset targets $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.report
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -66,7 +66,9 @@ class Contender:
 
 
 def _ours_fused(batch: Batch, ntl_weight: float | None = NTL_WEIGHT, reweigh: bool = False) -> Loss:
-    plan = HeadPlan(batch.vocab, _objective(batch, reweigh).losses_at, LogitTransform(), metrics=True)
+    plan = HeadPlan(
+        batch.vocab, _objective(batch, reweigh).losses_at, LogitTransform(), uses_mass=reweigh, metrics=True
+    )
     scale = None if ntl_weight is None else ntl_weight * batch.num_labels / batch.num_numbers
 
     def loss() -> Tensor:

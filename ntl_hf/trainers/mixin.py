@@ -74,7 +74,8 @@ class NTLMixin:
         self.ntl_config = self.ntl_callback.follow(config)
         self.objective = NTLObjective(vocab, self.ntl_config)
         transform = LogitTransform.from_config(self.model.config)
-        self._fused_head = FusedHead(HeadPlan(vocab, self.objective.losses_at, transform, **self._plan_options()))
+        options = {"uses_mass": self.ntl_config.reweigh, **self._plan_options()}
+        self._fused_head = FusedHead(HeadPlan(vocab, self.objective.losses_at, transform, **options))
         self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
         self._head_settled = False
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)

@@ -28,7 +28,7 @@ ENCODER_DECODERS = ("t5", "bart")
 
 def fused_head(model: Any, **options: Any) -> FusedHead:
     number_loss = NumberLoss(NTLConfig(reweigh=True), VOCAB.values)
-    return FusedHead(HeadPlan(VOCAB, number_loss, LogitTransform.from_config(model.config), **options))
+    return FusedHead(HeadPlan(VOCAB, number_loss, LogitTransform.from_config(model.config), True, **options))
 
 
 def batch(model: Any) -> tuple[dict[str, Tensor], Tensor]:

@@ -41,7 +41,8 @@ TRANSFORMS = {
 def plan_of(
     config: NTLConfig | None = None, transform: LogitTransform = TRANSFORMS["none"], **options: Any
 ) -> HeadPlan:
-    return HeadPlan(VOCAB, NumberLoss(config or NTLConfig(), VOCAB.values), transform, **options)
+    number_loss = NumberLoss(config or NTLConfig(), VOCAB.values)
+    return HeadPlan(VOCAB, number_loss, transform, uses_mass=number_loss.reweigh, **options)
 
 
 def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -254,6 +255,14 @@ def test_a_second_backward_pass_is_an_error() -> None:
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+def test_a_loss_that_looks_at_the_mass_unannounced_is_an_error() -> None:
+    """Its gradient through the normaliser would be missing."""
+    hidden, weight, bias, labels = batch()
+    plan = HeadPlan(VOCAB, NumberLoss(NTLConfig(reweigh=True), VOCAB.values), TRANSFORMS["none"])
+    with pytest.raises(RuntimeError, match="uses_mass=True"):
+        one_pass(hidden, weight, bias, labels, plan, 1.0)
 
 
 def test_many_number_tokens() -> None:

@@ -1,4 +1,4 @@
-"""`HeadPlan`: what the one pass makes at each position."""
+"""`HeadPlan`: what the one pass makes at each position, and `PassTask`: what one of them is asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ class HeadPlan:
         vocab: the number tokens.
         number_loss: the number loss.
         transform: what the model does between its output projection and its logits.
+        uses_mass: whether the number loss depends on the number mass (reweighing).
         label_smoothing: share of the label's probability that goes to the whole vocabulary.
         dft: weigh CE by the label's probability, taken as a constant (Dynamic Fine-Tuning, arXiv 2508.05629).
         metrics: also make the entropy, and whether the label is the most likely token; 0 otherwise.
@@ -33,6 +34,7 @@ class HeadPlan:
     vocab: NumberVocab
     number_loss: NumberLossFunction
     transform: LogitTransform
+    uses_mass: bool = False
     label_smoothing: float = 0.0
     dft: bool = False
     metrics: bool = False
@@ -46,3 +48,20 @@ class HeadPlan:
     def weights(self, log_probs: Tensor) -> Tensor:
         """Weight of the CE of each position, `[n]`."""
         return log_probs.exp() if self.dft else log_probs.new_ones(log_probs.shape)
+
+
+@dataclass(frozen=True)
+class PassTask:
+    """What one pass computes; the same for all of its blocks.
+
+    Attributes:
+        plan: what is computed.
+        number_ids: `[D]`.
+        ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
+        with_gradient: whether a gradient is wanted.
+    """
+
+    plan: HeadPlan
+    number_ids: Tensor
+    ntl_scale: Tensor | None
+    with_gradient: bool

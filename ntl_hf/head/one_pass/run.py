@@ -5,9 +5,10 @@ from torch import Tensor
 
 from ..output import IGNORE_INDEX
 from ..slices import row_blocks, slices
-from .block import BlockTask, differentiate_block
+from .block import BlockValues, differentiate_block
 from .gradients import BiasGradient, Chunk, Gradient, HiddenGradient, WeightGradient
-from .plan import VALUES, HeadPlan
+from .numbers import differentiate_numbers
+from .plan import VALUES, HeadPlan, PassTask
 
 # A chunk of the projection, the largest buffer of all: 128 MiB. Larger ones gain little; smaller ones make the sum of
 # the weight's gradient, which goes through memory once per chunk, more expensive.
@@ -45,7 +46,7 @@ def run(
         `hidden`, `weight` and `bias`, float32 (float64 for float64).
     """
     target = plan.vocab.columns(labels)
-    task = BlockTask(plan, plan.vocab.ids_on(labels.device), ntl_scale, any(wanted))
+    task = PassTask(plan, plan.vocab.ids_on(labels.device), ntl_scale, any(wanted))
     weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
     gradients = _gradients(hidden, weight, task.number_ids, wanted)
     # The one read from the device: how many positions have a label.
@@ -74,15 +75,16 @@ def _gradients(hidden: Tensor, weight: Tensor, number_ids: Tensor, wanted: Wante
     )
 
 
-def _differentiate(
-    projection: Tensor, labels: Tensor, target: Tensor, task: BlockTask
-) -> tuple[Tensor, Tensor | None]:
-    """`differentiate_block` for a chunk, a block at a time."""
-    found = [
+def _differentiate(projection: Tensor, labels: Tensor, target: Tensor, task: PassTask) -> tuple[Tensor, Tensor | None]:
+    """Values of a chunk, `[c, len(VALUES) + D]`, and the gradient of its number columns; the rest goes over it."""
+    blocks = [
         differentiate_block(projection[block], labels[block], target[block], task) for block in row_blocks(projection)
     ]
-    values, number_gradients = zip(*found, strict=True)
-    return torch.cat(values), None if number_gradients[0] is None else torch.cat(number_gradients)
+    known = {name: torch.cat([getattr(block, name) for block in blocks]) for name in BlockValues.__dataclass_fields__}
+    numbers = differentiate_numbers(known["number_logits"], known["log_normalizer"], target, task)
+    known |= {"log_mass": numbers.log_mass, "number_losses": numbers.losses}
+    values = torch.stack([known[name] for name in VALUES], 1)
+    return torch.cat([values, known["number_logits"]], 1), numbers.gradient
 
 
 def _project(states: Tensor, weight: Tensor, bias: Tensor | None, buffer: Tensor) -> Tensor:
