@@ -25,8 +25,8 @@ class NTLPlainMixin(NTLMixin):
     """
 
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
-        # Evaluation with metrics of one's own, or `predict`, hands out the logits.
-        self._logits_wanted = False
+        # The stock evaluation asks for the outputs even where it drops them.
+        self._drops_outputs = False
         super().__init__(model if peft_config is None else with_adapter(model, peft_config), *args, **kwargs)
 
     def compute_loss(
@@ -37,10 +37,7 @@ class NTLPlainMixin(NTLMixin):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         self._settle_head(model, inputs)
-        # The stock evaluation asks for the outputs even where it drops them.
-        wants_logits = self._logits_wanted if not self.model.training else return_outputs
-        fused = self.head_choice.is_fused and not wants_logits
-        if fused:
+        if self.head_choice.is_fused and (self._drops_outputs or not return_outputs):
             loss, outputs = self._fused_loss(model, inputs, num_items_in_batch)
         else:
             outputs = model(**self._inputs_without_labels(inputs))
@@ -50,8 +47,11 @@ class NTLPlainMixin(NTLMixin):
     def prediction_step(
         self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, *args: Any, **kwargs: Any
     ) -> Any:
-        self._logits_wanted = not prediction_loss_only
-        return super().prediction_step(model, inputs, prediction_loss_only, *args, **kwargs)
+        self._drops_outputs = prediction_loss_only
+        try:
+            return super().prediction_step(model, inputs, prediction_loss_only, *args, **kwargs)
+        finally:
+            self._drops_outputs = False
 
     def _fused_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
         factors = self._loss_factors(inputs, num_items)

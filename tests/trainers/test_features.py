@@ -78,6 +78,16 @@ def test_one_forward_pass_and_no_logits(trainer_class, tmp_path):
     assert [shape[1:] for shape in shapes] == [(0, 64)] * len(shapes) and shapes
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_who_asks_for_the_outputs_gets_the_logits(training, tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer.model.train(training)
+    loss, outputs = trainer.compute_loss(trainer.model, dict(batch), return_outputs=True)
+    torch.testing.assert_close(outputs.logits, trainer.model(**batch).logits)
+    torch.testing.assert_close(loss, trainer.compute_loss(trainer.model, dict(batch)))
+
+
 def test_generation_is_untouched_after_sft(tmp_path):
     model = tiny_model()
     trainer = make_trainer(NTLSFTTrainer, model, tmp_path)
