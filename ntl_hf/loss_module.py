@@ -100,8 +100,8 @@ class NTLoss(nn.Module):
             labels: `[B, T]`, as in `forward`.
             ignore_index: label to leave out.
             shift: as in `forward`.
-            inplace: the backward pass writes the gradient over the logits instead of making another tensor of their
-                size. Only for logits that a model made, and that nothing looks at afterwards.
+            inplace: the backward pass, if there is one, writes the gradient over the logits instead of making another
+                tensor of their size. Only for logits that a model made, and that nothing looks at afterwards.
 
         Returns:
             CE averaged over the labels and the number loss averaged over the number tokens, scalars, float32 (float64
@@ -110,7 +110,7 @@ class NTLoss(nn.Module):
         Raises:
             ValueError, TypeError: as in `forward`; also `inplace` for a leaf of the graph.
         """
-        if inplace and logits.is_leaf:
+        if inplace and logits.is_leaf and logits.requires_grad:
             raise ValueError("`inplace=True` needs logits that a model made: these are a leaf, and would be lost.")
         labels = self._checked(logits, labels, ignore_index)
         head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace)

@@ -67,7 +67,7 @@ def make_trainer(
             "eval_dataset": prompt_completion(6, seed=1),
         }
     else:
-        make = tokenized_pairs if model.config.is_encoder_decoder else tokenized
+        make = tokenized_pairs if model is not None and model.config.is_encoder_decoder else tokenized
         options |= {
             "train_dataset": make(tokenizer, rows, text_rows=text_rows),
             "eval_dataset": make(tokenizer, 6, seed=1),

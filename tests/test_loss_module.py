@@ -239,6 +239,10 @@ def test_with_cross_entropy_does_not_overwrite_a_leaf() -> None:
     leaf = torch.randn(1, 2, 64, requires_grad=True)
     with pytest.raises(ValueError, match="are a leaf, and would be lost"):
         NTLoss(char_tokenizer()).with_cross_entropy(leaf, torch.tensor([[5, 6]]), inplace=True)
+    # Evaluation has no backward pass that could write.
+    before = leaf.detach().clone()
+    NTLoss(char_tokenizer()).with_cross_entropy(leaf.detach(), torch.tensor([[5, 6]]), inplace=True)
+    assert torch.equal(leaf, before)
 
 
 def test_with_cross_entropy_of_nothing_is_zero() -> None:

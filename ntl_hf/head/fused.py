@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from .labels import align_labels
-from .one_pass import HeadPlan, make_known, one_pass
+from .one_pass import HeadPlan, make_known, one_pass, product_dtype
 from .output import HeadOutput
 
 
@@ -20,17 +21,19 @@ class UnsupportedHeadError(ValueError):
 
 @dataclass
 class HeadTask:
-    """What the next forward pass is to compute, and, after it, the result.
+    """What the next forward pass is to compute, and, after it, the result. The pass calls the head exactly once.
 
     Attributes:
         labels: `[B, T]`, int64, -100 where there is none.
         shift: position t predicts the label at t + 1.
         ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
+        dtype: afterwards, the dtype of the products.
     """
 
     labels: Tensor
     shift: bool = False
     ntl_scale: Tensor | float | None = None
+    dtype: torch.dtype | None = field(default=None, init=False)
     result: tuple[Tensor, HeadOutput] | None = field(default=None, init=False)
 
     @property
@@ -70,7 +73,7 @@ class FusedHead:
         """Run `model` once inside the block, without labels; then `task` has the result.
 
         Raises:
-            UnsupportedHeadError: see `find_head`, or the model did not call its output embeddings.
+            UnsupportedHeadError: see `find_head`, or the model did not call its output embeddings once.
         """
         head = find_head(model)
         previous = head.__dict__.get("forward")
@@ -85,13 +88,19 @@ class FusedHead:
             raise UnsupportedHeadError(f"{type(model).__name__} did not call its output embeddings")
 
     def _project(self, head: Any, hidden: Tensor, task: HeadTask) -> Tensor:
+        if task.result is not None or hidden.ndim != 3:
+            raise UnsupportedHeadError(
+                "the model calls its output embeddings more than once, or not on [batch, length, width]"
+            )
         weight, bias = head.weight, getattr(head, "bias", None)
         if isinstance(weight, DTensor):
             weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
         labels = align_labels(task.labels, hidden.shape[1], task.shift).to(weight.device)
+        task.dtype = product_dtype(weight)
         task.result = one_pass(hidden.to(weight.device), weight, bias, labels, self.plan, task.ntl_scale)
-        # Empty, but of the right shape and with a gradient: wrappers hook into that of the model's output.
-        return hidden[:, :0, :1].expand(-1, -1, len(weight))
+        # Empty, but of the right shape, and made of all that the loss is made of: wrappers such as DDP look for the
+        # parameters behind the model's output, and hook into its gradient.
+        return hidden[:, :0, :1].expand(-1, -1, len(weight)) + task.loss.to(hidden.device, hidden.dtype)
 
 
 def find_head(model: nn.Module) -> Any:
@@ -111,4 +120,7 @@ def find_head(model: nn.Module) -> Any:
         raise UnsupportedHeadError(f"the output embeddings of {type(base).__name__} are a {type(inner).__name__}")
     if inner.weight.is_meta:
         raise UnsupportedHeadError(f"the output embeddings of {type(base).__name__} are offloaded")
+    # BART's family adds it to the logits; zero in most models.
+    if bool((getattr(base, "final_logits_bias", None) is not None) and base.final_logits_bias.any()):
+        raise UnsupportedHeadError(f"{type(base).__name__} has a `final_logits_bias`")
     return head

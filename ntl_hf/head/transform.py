@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+
 
 @dataclass(frozen=True)
 class LogitTransform:
@@ -24,8 +26,8 @@ class LogitTransform:
         """Read the transform from a model's config.
 
         Cohere multiplies by `logit_scale`, Muse Glimmer by `output_multiplier`, Falcon-H1 by `lm_head_multiplier`;
-        Granite and MiniCPM3 divide by `logits_scaling`, HyperCLOVA X multiplies by it; Gemma has
-        `final_logit_softcapping`.
+        Granite and MiniCPM3 divide by `logits_scaling`, HyperCLOVA X multiplies by it. Gemma's cap is
+        `final_logit_softcapping`, RecurrentGemma's `logits_soft_cap`, xLSTM's `output_logit_soft_cap`.
         """
         text = config.get_text_config()
         scale = 1.0
@@ -37,7 +39,8 @@ class LogitTransform:
             scaling = getattr(text, "logits_scaling", None)
             if scaling is not None:
                 scale = float(scaling) if text.model_type == "hyperclovax" else 1 / float(scaling)
-        return cls(scale=scale, softcap=getattr(text, "final_logit_softcapping", None))
+        caps = (getattr(text, name, None) for name in _CAPS)
+        return cls(scale=scale, softcap=next((float(cap) for cap in caps if cap is not None), None))
 
     @property
     def is_identity(self) -> bool:

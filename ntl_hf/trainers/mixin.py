@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class NTLMixin:
         self._numbers_in_step: Tensor | None = None
         self._first_batch_checked = False
         self._head_settled = False
+        self._head_model: Any = None
         self._settings_from_args = ntl_config is None
         self._use_settings(resolve_ntl_config(self.args, ntl_config))
 
@@ -73,11 +75,7 @@ class NTLMixin:
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.follow(config)
         self.objective = NTLObjective(vocab, self.ntl_config)
-        transform = LogitTransform.from_config(self.model.config)
-        options = {"uses_mass": self.ntl_config.reweigh, **self._plan_options()}
-        self._fused_head = FusedHead(HeadPlan(vocab, self.objective.losses_at, transform, **options))
-        self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
-        self._head_settled = False
+        self._choose_head()
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
 
     def _find_or_add_callback(self) -> NTLCallback:
@@ -199,11 +197,23 @@ class NTLMixin:
         """Why the loss cannot be made without logits, or None."""
         return None
 
+    def _choose_head(self) -> None:
+        transform = LogitTransform.from_config(self.model.config)
+        options = {"uses_mass": self.ntl_config.reweigh, **self._plan_options()}
+        plan = HeadPlan(self.objective.vocab, self.objective.losses_at, transform, **options)
+        self._fused_head = FusedHead(plan)
+        self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
+        self._head_model, self._head_settled = weakref.ref(self.model), False
+
     def _settle_head(self, model: Any, inputs: dict[str, Any]) -> None:
         """On the first batch, compare the fused head with the model's own logits, and say which head it will be."""
+        if self._head_model() is not self.model:  # `model_init` makes one for each run
+            self._choose_head()
         if self._head_settled:
             return
         self._head_settled = True
+        if not self._first_batch_checked:
+            check_labels(self._aligned_labels(inputs), self._vocab_size)
         model = getattr(model, "_orig_mod", model)  # a compiled model would be compiled again for the check
         if self.head_choice.is_fused:
             difference = disagreement(model, self.model, self._fused_head, self._text_inputs(inputs), self._gather)

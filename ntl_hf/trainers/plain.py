@@ -27,6 +27,7 @@ class NTLPlainMixin(NTLMixin):
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
         # The stock evaluation asks for the outputs even where it drops them.
         self._drops_outputs = False
+        self._own_loss_checked = False
         super().__init__(model if peft_config is None else with_adapter(model, peft_config), *args, **kwargs)
 
     def compute_loss(
@@ -60,7 +61,7 @@ class NTLPlainMixin(NTLMixin):
             outputs = model(**self._inputs_without_labels(inputs))
         self._number_term(task.output, factors)
         # The sum of no logits, 0: it ties the loss to the model's output, where wrappers have their hooks.
-        loss = factors.ce.to(task.loss.device) * task.loss + outputs["logits"].sum()
+        loss = factors.ce.to(task.loss.device) * task.loss + outputs["logits"].sum().to(task.loss.device)
         return loss + self._auxiliary_loss(outputs, loss), outputs
 
     def _loss_of_outputs(
@@ -120,11 +121,11 @@ class NTLPlainMixin(NTLMixin):
         return None
 
     def _settle_head(self, model: Any, inputs: dict[str, Any]) -> None:
-        settled = self._head_settled
         super()._settle_head(model, inputs)
         # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
         replaced = self.compute_loss_func is not None or self.label_smoother is not None
-        if not settled and self.model.training and not replaced and not self.args.torch_compile:
+        if self.model.training and not self._own_loss_checked and not replaced and not self.args.torch_compile:
+            self._own_loss_checked = True
             warn_about_own_loss(
                 model, inputs, self.objective.vocab, not self._labels_are_aligned, self._router_aux_loss_coef
             )

@@ -58,5 +58,12 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         ids = text_of(inputs)
         return {"input_ids": ids, "labels": ids, "use_cache": False}
 
+    def _needs_logits(self) -> str | None:
+        if self.compute_loss_func is not None:
+            return "`compute_loss_func` is given, which reads the logits"
+        if self.args.label_smoothing_factor > 0 and self.args.loss_type == "nll":
+            return "TRL smooths labels on the logits"
+        return None
+
     def _plan_options(self) -> dict[str, Any]:
         return {"dft": self.args.loss_type == "dft", "metrics": True}

@@ -62,7 +62,8 @@ class SFTForward:
             outputs = self._model(*args, **kwargs)
         if torch.is_grad_enabled():
             # The sum of no logits, 0: it ties the loss to the model's output, where wrappers have their hooks.
-            self._gradient_of = self._factors.ce * task.loss + outputs.logits.sum()
+            loss = self._factors.ce.to(task.loss.device) * task.loss
+            self._gradient_of = loss + outputs.logits.sum().to(loss.device)
         return outputs, task.output
 
     def head_output(self, labels: Tensor) -> HeadOutput:

@@ -1,12 +1,15 @@
 """`FusedHead`: the loss and its gradient inside the forward pass of any kind of model."""
 
 import inspect
+import os
+import signal
 from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 from transformers import (
     CLIPVisionConfig,
     LlamaConfig,
@@ -199,3 +202,29 @@ def test_a_compiled_model_has_one_graph(reason: str) -> None:
             found.append([task.loss, task.output.entropy, *(p.grad for p in model.parameters())])
             model.zero_grad()
         torch.testing.assert_close(*found)
+
+
+def test_ragged_batches_share_a_graph() -> None:
+    torch.compiler.reset()
+    counters.clear()
+    model = tiny_model()
+    head, compiled = fused_head(model), torch.compile(model, backend="aot_eager", fullgraph=True)
+    for length in range(5, 16):
+        ids = torch.randint(4, 50, (2, length))
+        task = HeadTask(ids, shift=True, ntl_scale=torch.tensor(0.5))
+        with head.collect(model, task):
+            outputs = compiled(input_ids=ids)
+        (task.loss + outputs.logits.sum()).backward()
+    assert counters["stats"]["unique_graphs"] <= 3
+
+
+def test_the_operator_survives_a_fork() -> None:
+    """Data loaders fork, after a compiled evaluation say; threads do not come along."""
+    from ntl_hf.head.one_pass.compiled import _WORKER
+
+    assert _WORKER.run(lambda: ()) == ()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if _WORKER.run(lambda: ()) == () else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -22,12 +22,14 @@ TRAINERS = {
     "seq2seq": (NTLSeq2SeqTrainer, "t5", False),
     "sft": (NTLSFTTrainer, "llama-tied", False),
     "sft LoRA": (NTLSFTTrainer, "llama", True),
+    "sft, whole": (NTLSFTTrainer, "llama", False),
+    "sft LoRA, head": (NTLSFTTrainer, "llama", True),
 }
 # FSDP2 itself refuses T5, whose embedding is shared by encoder and decoder.
 MODES = {"ddp": list(TRAINERS), "fsdp2": ["plain", "sft", "sft LoRA"], "zero3": list(TRAINERS)}
 WRAPPERS = {"ddp": "DistributedDataParallel", "fsdp2": "FSDP", "zero3": "DeepSpeedEngine"}
 _ARGUMENTS: dict[str, dict[str, Any]] = {
-    "ddp": {"ddp_find_unused_parameters": False},
+    "ddp": {},
     "fsdp2": {
         "fsdp": "full_shard auto_wrap",
         "fsdp_config": {"version": 2, "transformer_layer_cls_to_wrap": ["LlamaDecoderLayer"]},
@@ -47,8 +49,13 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 def train(name: str, folder: Path, size: int, accumulation: int, mode: str | None = None) -> dict[str, Any]:
     """Three SGD steps on the same eight rows each; two of them without a number."""
     trainer_class, architecture, adapted = TRAINERS[name]
-    lora = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    saved = ["lm_head"] if name.endswith("head") else None
+    lora = LoraConfig(
+        r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM", modules_to_save=saved
+    )
     batches = {"per_device_train_batch_size": size, "gradient_accumulation_steps": accumulation, "max_steps": 3}
+    if name == "sft, whole":
+        batches["gradient_checkpointing"] = False  # DDP then looks for parameters that are not used
     args = make_args(ARGUMENTS[trainer_class], folder, **batches, **_ARGUMENTS.get(mode or "", {}))
     if mode == "fsdp2":
         # Without a GPU, accelerate takes the processes for another kind, and quietly wraps the model in DDP.

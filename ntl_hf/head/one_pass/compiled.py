@@ -1,5 +1,7 @@
 """`run` as one opaque operator: `torch.compile` neither breaks its graph there nor traces it."""
 
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from weakref import WeakValueDictionary
@@ -13,9 +15,25 @@ from .run import Wanted, run
 # An operator takes tensors and numbers; plans are looked up.
 _PLANS: WeakValueDictionary[int, HeadPlan] = WeakValueDictionary()
 
+_Results = tuple[Tensor | None, ...]
+
+
 # Inside an operator autograd is off, beyond what `enable_grad` can undo, but the number loss is differentiated by it.
 # The switch belongs to the thread, so another one does the work.
-_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ntl_hf")
+class _Worker:
+    def __init__(self) -> None:
+        self.start()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)  # threads do not survive a fork
+
+    def start(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ntl_hf")
+
+    def run(self, function: Callable[[], _Results]) -> _Results:
+        return self._pool.submit(function).result()
+
+
+_WORKER = _Worker()
 
 
 def run_compiled(
@@ -29,7 +47,7 @@ def run_compiled(
     dtype: torch.dtype,
 ) -> tuple[Tensor | None, ...]:
     """`run`, with the same arguments and results, as an operator."""
-    results = _operator(hidden, weight, bias, labels, ntl_scale, plan.key, list(wanted), dtype)
+    results = _operator(hidden, weight, bias, labels, ntl_scale, plan.key, len(plan.vocab), list(wanted), dtype)
     return *results[:3], *(x if needed else None for x, needed in zip(results[3:], wanted, strict=True))
 
 
@@ -38,7 +56,8 @@ def make_known(plan: HeadPlan) -> None:
     _PLANS[plan.key] = plan
 
 
-@torch.library.custom_op("ntl_hf::one_pass", mutates_args=())
+# It waits for the device, which a captured graph of kernels cannot do.
+@torch.library.custom_op("ntl_hf::one_pass", mutates_args=(), tags=(torch.Tag.cudagraph_unsafe,))
 def _operator(
     hidden: Tensor,
     weight: Tensor,
@@ -46,6 +65,7 @@ def _operator(
     labels: Tensor,
     ntl_scale: Tensor | None,
     plan_key: int,
+    number_tokens: int,
     wanted: list[bool],
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -56,7 +76,7 @@ def _operator(
             return run(hidden, weight, bias, labels, ntl_scale, _PLANS[plan_key], tuple(wanted), dtype)
 
     # What is not wanted is empty: an operator returns tensors only.
-    loss, values, target, *gradients = (hidden.new_empty(0) if x is None else x for x in _WORKER.submit(work).result())
+    loss, values, target, *gradients = (hidden.new_empty(0) if x is None else x for x in _WORKER.run(work))
     return loss, values, target, gradients[0], gradients[1], gradients[2]
 
 
@@ -68,11 +88,13 @@ def _shapes(
     labels: Tensor,
     ntl_scale: Tensor | None,
     plan_key: int,
+    number_tokens: int,
     wanted: list[bool],
     dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     full = torch.promote_types(dtype, torch.float32)
-    values = hidden.new_empty(len(labels), len(VALUES) + len(_PLANS[plan_key].vocab), dtype=full)
+    # `len` would make a number of a symbolic size, and a graph of every length.
+    values = hidden.new_empty(labels.shape[0], len(VALUES) + number_tokens, dtype=full)
     gradients = [
         torch.empty_like(like, dtype=full) if needed and like is not None else hidden.new_empty(0)
         for needed, like in zip(wanted, (hidden, weight, bias), strict=True)
