@@ -75,7 +75,9 @@ def log_normalizers(logits: Tensor) -> Tensor:
     flat = logits.reshape(-1, logits.shape[-1])
     result = flat.new_empty(flat.shape[0], dtype=torch.promote_types(logits.dtype, torch.float32))
     for rows in row_blocks(flat):
-        result[rows] = flat[rows].to(result.dtype).logsumexp(-1)
+        # From the largest probability, which is 1 / V at least: a softmax takes fewer passes than a logsumexp.
+        probs = flat[rows].softmax(-1, dtype=result.dtype)
+        result[rows] = flat[rows].amax(-1).to(result.dtype) - probs.amax(-1).log()
     return result.view(logits.shape[:-1])
 
 
@@ -111,7 +113,7 @@ class _LogitsHead(torch.autograd.Function):
         mean = None
         if with_mean:
             mean = (flat.mean(-1, dtype=dtype) - log_normalizer).masked_fill(ignored, 0.0).view(shape)
-        ctx.save_for_backward(flat, columns, ignored, number_ids, log_normalizer)
+        ctx.save_for_backward(flat, columns, ignored, number_ids)
         ctx.shape, ctx.inplace = logits.shape, inplace
         number_logits = flat.index_select(1, number_ids).to(dtype).view(*shape, -1)
         return log_probs.view(shape), log_normalizer.view(shape), number_logits, mean
@@ -119,10 +121,10 @@ class _LogitsHead(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        flat, columns, ignored, number_ids, log_normalizer = ctx.saved_tensors
+        flat, columns, ignored, number_ids = ctx.saved_tensors
         if not ctx.needs_input_grad[0]:
             return (None,) * 5
-        zeros = torch.zeros_like(log_normalizer)
+        zeros = torch.zeros(len(flat), dtype=torch.promote_types(flat.dtype, torch.float32), device=flat.device)
         label, normalizer, mean = (
             zeros if grad is None else grad.reshape(-1).masked_fill(ignored, 0.0) for grad in (*grads[:2], grads[3])
         )
@@ -130,12 +132,12 @@ class _LogitsHead(torch.autograd.Function):
         softmax_factor = normalizer - label - mean
         result = flat if ctx.inplace else torch.empty_like(flat)
         for rows in row_blocks(flat):
-            part = (flat[rows] - log_normalizer[rows, None]).exp_().mul_(softmax_factor[rows, None])
+            part = flat[rows].softmax(1, dtype=zeros.dtype).mul_(softmax_factor[rows, None])
             if grads[3] is not None:
                 part.add_(mean[rows, None] / flat.shape[1])
             part.scatter_add_(1, columns[rows, None], label[rows, None])
             if number is not None:
-                part.index_add_(1, number_ids, number[rows])
+                part.scatter_add_(1, number_ids.expand(len(part), -1), number[rows])
             # Whatever the logits hold at a position without a label, infinities included, it has no gradient.
             result[rows] = part.masked_fill_(ignored[rows, None], 0.0)
         return result.view(ctx.shape), *[None] * 4
