@@ -61,6 +61,16 @@ class Results:
         found = self.rows[script]
         return [row for row in found if row["run"] == found[-1]["run"]]
 
+    def latest(self, script: str) -> list[Row]:
+        """Of each case, and start from hidden states or from logits, the rows of the last run that has it."""
+        groups: dict[tuple[str, bool], list[Row]] = {}
+        for row in self.rows[script]:
+            key = row["case"], row["contender"].endswith("-logits")
+            if groups.get(key, [row])[0]["run"] != row["run"]:
+                groups[key] = []
+            groups.setdefault(key, []).append(row)
+        return [row for rows_of_group in groups.values() for row in rows_of_group]
+
     def together(self, script: str, case: str, *contenders: str) -> list[Row] | None:
         """The rows of some contenders in a case, out of the last run that has all of them."""
         runs: dict[str, dict[str, Row]] = {}
@@ -134,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     for script in ("loss", "step"):
         if results.rows[script]:
             path = args.out / f"{script}-{args.device}.png"
-            save_bars(results.last_run(script), path)
+            save_bars(results.latest(script), path)
             print(path)
 
 
