@@ -90,7 +90,8 @@ class FusedHead:
     def _project(self, head: Any, hidden: Tensor, task: HeadTask) -> Tensor:
         if task.result is not None or hidden.ndim != 3:
             raise UnsupportedHeadError(
-                "the model calls its output embeddings more than once, or not on [batch, length, width]"
+                "the model calls its output embeddings more than once, or not on [batch, length, width]: its loss can "
+                "be made from its logits (`ntl_head='logits'`)"
             )
         weight, bias = head.weight, getattr(head, "bias", None)
         if isinstance(weight, DTensor):
