@@ -87,7 +87,7 @@ def _metrics(logits: Tensor, labels: Tensor, log_normalizer: Tensor) -> dict[str
     entropy, top = normalizer.new_empty(len(flat)), labels.new_empty(len(flat))
     for rows in row_blocks(flat):
         log_probs = flat[rows] - normalizer[rows]
-        entropy[rows] = -torch.linalg.vecdot(log_probs.exp(), log_probs)
+        entropy[rows] = -(log_probs.exp() * log_probs).sum(-1)  # not a dot product: autocast would round it
         top[rows] = log_probs.argmax(-1)
     return {
         "entropy": entropy.view(labels.shape).masked_fill(labels == IGNORE_INDEX, 0.0),

@@ -188,6 +188,23 @@ def test_metrics_are_those_of_trl() -> None:
     assert torch.equal(head.is_top1, theirs[4].bool()) and 0 < head.is_top1.sum() < POSITIONS
 
 
+@pytest.mark.parametrize("reweigh", [False, True])
+def test_autocast_concerns_the_products_alone(reweigh: bool) -> None:
+    """The values are those of the rounded logits, worked out in float32."""
+    hidden, weight, bias, labels = batch(torch.float32)
+    plan = plan_of(NTLConfig(reweigh=reweigh), metrics=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = F.linear(hidden, weight, bias)
+        _, found = one_pass(hidden, weight, bias, labels, plan, 1.0)
+        from_logits = head_from_logits(logits, labels, VOCAB, metrics=True)
+    wanted = head_from_logits(logits.double(), labels, VOCAB, metrics=True)
+    for name in ("log_probs", "log_mass", "entropy"):
+        for head in (found, from_logits):
+            torch.testing.assert_close(getattr(head, name).double(), getattr(wanted, name), rtol=1e-5, atol=1e-5)
+    losses = plan.number_loss(wanted.number_logits, wanted.target, wanted.log_mass)
+    torch.testing.assert_close(found.number_losses.double(), losses, rtol=1e-5, atol=1e-5)
+
+
 def plain_gradients(inputs: Any, plan: HeadPlan, autocast: torch.dtype | None) -> list[Tensor]:
     """What the model itself would do: a projection in its dtype, and the loss on float32 logits."""
     hidden, weight, bias, labels = inputs

@@ -45,26 +45,28 @@ def run(
         float64); the columns of the labels among the number tokens, `[N]`, -1 where they are none; the gradients of
         `hidden`, `weight` and `bias`, float32 (float64 for float64).
     """
-    target = plan.vocab.columns(labels)
-    task = PassTask(plan, plan.vocab.ids_on(labels.device), ntl_scale, any(wanted))
-    weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
-    gradients = _gradients(hidden, weight, task.number_ids, wanted)
-    # The one read from the device: how many positions have a label.
-    labelled = (labels != IGNORE_INDEX).nonzero().squeeze(1)
-    full = torch.promote_types(dtype, torch.float32)
-    values = hidden.new_zeros(len(labels), len(VALUES) + len(task.number_ids), dtype=full)
-    buffer = hidden.new_empty(_chunk_rows(weight, len(labelled)), len(weight), dtype=dtype)
-    for chunk in slices(len(labelled), len(buffer)):
-        rows = labelled[chunk]
-        states = hidden.index_select(0, rows).to(dtype)
-        projection = _project(states, weight, bias, buffer)
-        found, number_gradient = _differentiate(projection, labels[rows], target[rows], task)
-        values.index_copy_(0, rows, found)
-        for gradient in gradients:
-            if gradient is not None:
-                gradient.add(Chunk(rows, states, projection, number_gradient))
-    totals = (None if gradient is None else gradient.total() for gradient in gradients)
-    return _loss(values, labels, plan, ntl_scale), values, target, *totals
+    # `dtype` has what autocast wants of the products; the rest, its own lists of operations aside, stays in float32.
+    with torch.autocast(hidden.device.type, enabled=False):
+        target = plan.vocab.columns(labels)
+        task = PassTask(plan, plan.vocab.ids_on(labels.device), ntl_scale, any(wanted))
+        weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+        gradients = _gradients(hidden, weight, task.number_ids, wanted)
+        # The one read from the device: how many positions have a label.
+        labelled = (labels != IGNORE_INDEX).nonzero().squeeze(1)
+        full = torch.promote_types(dtype, torch.float32)
+        values = hidden.new_zeros(len(labels), len(VALUES) + len(task.number_ids), dtype=full)
+        buffer = hidden.new_empty(_chunk_rows(weight, len(labelled)), len(weight), dtype=dtype)
+        for chunk in slices(len(labelled), len(buffer)):
+            rows = labelled[chunk]
+            states = hidden.index_select(0, rows).to(dtype)
+            projection = _project(states, weight, bias, buffer)
+            found, number_gradient = _differentiate(projection, labels[rows], target[rows], task)
+            values.index_copy_(0, rows, found)
+            for gradient in gradients:
+                if gradient is not None:
+                    gradient.add(Chunk(rows, states, projection, number_gradient))
+        totals = (None if gradient is None else gradient.total() for gradient in gradients)
+        return _loss(values, labels, plan, ntl_scale), values, target, *totals
 
 
 def _gradients(hidden: Tensor, weight: Tensor, number_ids: Tensor, wanted: Wanted) -> tuple[Gradient | None, ...]:
