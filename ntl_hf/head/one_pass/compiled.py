@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from .plan import VALUES, HeadPlan
 from .run import Wanted, run
@@ -57,7 +57,7 @@ def make_known(plan: HeadPlan) -> None:
 
 
 # It waits for the device, which a captured graph of kernels cannot do.
-@torch.library.custom_op("ntl_hf::one_pass", mutates_args=(), tags=(torch.Tag.cudagraph_unsafe,))
+@library.custom_op("ntl_hf::one_pass", mutates_args=(), tags=(torch.Tag.cudagraph_unsafe,))
 def _operator(
     hidden: Tensor,
     weight: Tensor,
