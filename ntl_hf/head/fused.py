@@ -122,6 +122,7 @@ def find_head(model: nn.Module) -> Any:
     if inner.weight.is_meta:
         raise UnsupportedHeadError(f"the output embeddings of {type(base).__name__} are offloaded")
     # BART's family adds it to the logits; zero in most models.
-    if bool((getattr(base, "final_logits_bias", None) is not None) and base.final_logits_bias.any()):
+    added = getattr(base, "final_logits_bias", None)
+    if added is not None and bool(added.any()):
         raise UnsupportedHeadError(f"{type(base).__name__} has a `final_logits_bias`")
     return head

@@ -62,8 +62,6 @@ class NTLMixin:
         self._meters = {"train": ComponentMeter(), "eval": ComponentMeter()}
         self._numbers_in_step: Tensor | None = None
         self._first_batch_checked = False
-        self._head_settled = False
-        self._head_model: Any = None
         self._settings_from_args = ntl_config is None
         self._use_settings(resolve_ntl_config(self.args, ntl_config))
 
@@ -237,7 +235,7 @@ class NTLMixin:
         `num_items` counts the labels of the whole step, over all processes; None takes the means of this batch.
         """
         labels = self._aligned_labels(inputs)
-        num_numbers: Any = None
+        num_numbers: Any
         if num_items is None:
             num_items, num_numbers = (labels != IGNORE_INDEX).sum(), (self.objective.vocab.columns(labels) >= 0).sum()
             scale = 1
