@@ -23,7 +23,10 @@ def run(argv: Sequence[str]) -> int:
     from trl import ModelConfig
 
     from ..arguments import NTLSFTConfig
-    from ..scripts.sft import DataArguments, NumberTokenArguments, build_trainer, train
+    from ..scripts.data import DataArguments
+    from ..scripts.model import NumberTokenArguments
+    from ..scripts.run import train
+    from ..scripts.sft import build_trainer
     from .recipes import RecipeParser
 
     parser = RecipeParser((DataArguments, NumberTokenArguments, NTLSFTConfig, ModelConfig), prog="ntl-hf sft")

@@ -13,7 +13,8 @@ from trl import ModelConfig
 from ntl_hf import NTLSFTConfig
 from ntl_hf.cli.main import main
 from ntl_hf.cli.recipes import RecipeParser
-from ntl_hf.scripts.sft import DataArguments, NumberTokenArguments
+from ntl_hf.scripts.data import DataArguments
+from ntl_hf.scripts.model import NumberTokenArguments
 from tests.tiny import char_tokenizer, sums, tiny_model
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*/*.yaml"))
