@@ -1,13 +1,17 @@
 """What is refused before training starts, in one clear message each."""
 
+import os
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from accelerate.utils import DistributedType, gather_object
 from datasets import Dataset
 from torch import Tensor, nn
 
+from ..config import NTLConfig
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 
@@ -29,6 +33,46 @@ def check_parallelism(trainer: Any) -> None:
             f"{name} does not support DeepSpeed sequence parallelism: the loss is then the model's own, without the "
             "number loss. Use data parallelism, ZeRO or FSDP2 instead (`sp_size: 1`)."
         )
+
+
+def check_fsdp_in_force(trainer: Any) -> None:
+    """Raise `ValueError` where FSDP was asked for and the processes run without it."""
+    # Without a GPU, accelerate takes the processes for another kind, and wraps the model in DDP without a word.
+    wants_fsdp = bool(trainer.args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP") == "true"
+    actual = trainer.accelerator.distributed_type
+    if wants_fsdp and trainer.accelerator.num_processes > 1 and actual != DistributedType.FSDP:
+        raise ValueError(
+            f"FSDP was asked for, but accelerate runs {actual.value}, with the whole model in every process: it needs "
+            "a GPU for each. Use another configuration (`ddp`, or DeepSpeed's `zero3`)."
+        )
+
+
+def check_same_everywhere(config: NTLConfig, checkpoint: str | None) -> None:
+    """Raise `ValueError`, in all processes, if they are about to train with different settings.
+
+    Args:
+        config: the settings of this process.
+        checkpoint: the folder that it resumes from, or None.
+    """
+    mine = {**asdict(config), "resume_from_checkpoint": checkpoint}
+    first, *others = gather_object([mine])
+    for process, other in enumerate(others, start=1):
+        differing = [f"{name}: {first[name]!r} and {other[name]!r}" for name in first if first[name] != other[name]]
+        if differing:
+            raise ValueError(f"Processes 0 and {process} have different settings ({'; '.join(differing)}).")
+
+
+def check_same_tokens(saved: dict[str, int], given: dict[str, int], folder: str) -> None:
+    """Raise `ValueError` if two vocabularies, from token to id, differ; `folder` is where the first is from."""
+    if saved == given:
+        return
+    differing = [token for token, number in saved.items() if given.get(token) != number]
+    example = differing[0] if differing else next(token for token in given if token not in saved)
+    raise ValueError(
+        f"{folder} was trained with another tokenizer: it has {len(saved):,} tokens and this one {len(given):,}, and "
+        f"{example!r} is {saved.get(example, 'not a token')} there and {given.get(example, 'not a token')} here. "
+        "Resume with the tokenizer and the model that it was trained with, or choose another `output_dir`."
+    )
 
 
 def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:

@@ -1,34 +1,42 @@
 """`NTLMixin`: what the trainers share. It hands tensors and counts to the objective and holds no maths."""
 
 import logging
-import warnings
 import weakref
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers.trainer_utils import EvalLoopOutput, default_compute_objective, get_last_checkpoint
+from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
 from ..arguments import resolve_ntl_config
 from ..callback import NTLCallback
-from ..config import FILE_NAME, NTLConfig
+from ..checkpoints import resolve_checkpoint
+from ..config import NTLConfig
 from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
-from .checks import check_has_labels, check_labels, check_parallelism, check_train_dataset, check_vocab
+from ..quantized import keep_differentiable
+from .checks import (
+    check_fsdp_in_force,
+    check_has_labels,
+    check_labels,
+    check_parallelism,
+    check_same_everywhere,
+    check_train_dataset,
+    check_vocab,
+)
 from .head_choice import HeadChoice
 from .model_checks import disagreement
+from .saving import NTLSavingMixin
 
 logger = logging.getLogger(__name__)
 
 
-class NTLMixin:
+class NTLMixin(NTLSavingMixin):
     """Adds the number loss to a `transformers` trainer that it is mixed into, before that class.
 
     Args:
@@ -55,6 +63,8 @@ class NTLMixin:
     ) -> None:
         super().__init__(*args, **kwargs)
         check_parallelism(self)
+        check_fsdp_in_force(self)
+        keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.
         self.model_accepts_loss_kwargs = True
@@ -131,30 +141,27 @@ class NTLMixin:
         )
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
+
+        Raises:
+            ValueError: see `check_training_data`; a checkpoint that is not there, half written or of another
+                tokenizer; processes with different settings.
+        """
         self._meters["train"] = ComponentMeter()
         self.check_training_data()
-        self._warn_about_other_settings(resume_from_checkpoint)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
-
-    def _warn_about_other_settings(self, checkpoint: str | bool | None) -> None:
-        folder = get_last_checkpoint(self.args.output_dir) if checkpoint is True else checkpoint
-        if not folder:
-            return
-        if not (Path(folder) / FILE_NAME).exists():
-            warnings.warn(f"{folder} has no {FILE_NAME}: it was not trained with the number loss before.")
-            return
-        # How the loss is computed is no setting of the loss.
-        saved = replace(NTLConfig.load(folder), head=self.ntl_config.head)
-        differences = saved.differences(self.ntl_config)
-        if differences:
-            warnings.warn(
-                f"Resuming {folder} with other settings of the number loss than it was trained with: "
-                f"{'; '.join(differences)}."
-            )
+        checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
+        check_same_everywhere(self.ntl_config, checkpoint)
+        if checkpoint is not None:
+            self.check_checkpoint(checkpoint)
+        return super().train(checkpoint, *args, **kwargs)
 
     # ---- Counting ----
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
+        if 0 < self.state.max_steps <= self.state.global_step:
+            # The stock trainer takes one more step when a finished run is resumed.
+            self.control.should_training_stop = True
+            return [], None
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
         if batches and not self._first_batch_checked:
             check_has_labels(batches[0])
@@ -283,16 +290,6 @@ class NTLMixin:
         means = self._meters["eval"].flush()
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in means.items()})
         return output
-
-    # ---- Saving ----
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        # First, so that a push to the hub takes it along.
-        if self.args.should_save:
-            folder = Path(output_dir or self.args.output_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.ntl_config.save(folder)
-        super().save_model(output_dir, _internal_call)
 
 
 def _objective_without_components(metrics: dict[str, float]) -> float:

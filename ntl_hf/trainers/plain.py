@@ -4,6 +4,7 @@ from typing import Any
 
 from peft import PeftConfig
 from torch import Tensor
+from transformers import TrainingArguments, set_seed
 
 from ..head import HeadOutput, align_labels, head_from_logits
 from ..head.fused import HeadTask
@@ -28,7 +29,12 @@ class NTLPlainMixin(NTLMixin):
         # The stock evaluation asks for the outputs even where it drops them.
         self._drops_outputs = False
         self._own_loss_checked = False
-        super().__init__(model if peft_config is None else with_adapter(model, peft_config), *args, **kwargs)
+        if peft_config is not None:
+            # The Trainer sets it too late for the adapter's weights.
+            training_args = args[0] if args else kwargs.get("args")
+            set_seed(getattr(training_args, "seed", TrainingArguments.seed))
+            model = with_adapter(model, peft_config)
+        super().__init__(model, *args, **kwargs)
 
     def compute_loss(
         self,

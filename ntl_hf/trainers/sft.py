@@ -1,6 +1,6 @@
 """`NTLSFTTrainer`."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 from trl import SFTConfig, SFTTrainer
@@ -23,8 +23,6 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         >>> trainer = NTLSFTTrainer(model="ibm-granite/granite-3.2-2b-instruct", args=args, train_dataset=data)
         >>> trainer.train()
     """
-
-    _tag_names: ClassVar[list[str]] = [*SFTTrainer._tag_names, "ntl"]
 
     def __init__(self, model: Any, args: Any = None, *rest: Any, **kwargs: Any) -> None:
         if isinstance(args, NTLArguments) and not isinstance(args, SFTConfig):

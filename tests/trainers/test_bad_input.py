@@ -178,7 +178,8 @@ def test_resuming_with_other_settings_warns_and_says_which(tmp_path):
     other = make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, ntl_weight=0.6, ntl_loss="mae", **saving)
     with pytest.warns(UserWarning, match=r"weight: 0.3 -> 0.6; loss: 'was' -> 'mae'"):
         other.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
-    (tmp_path / "checkpoint-2" / "ntl_config.json").unlink()
+    for ours in ("ntl_config.json", "checkpoint_manifest.json"):  # what a stock checkpoint does not have
+        (tmp_path / "checkpoint-2" / ours).unlink()
     with pytest.warns(UserWarning, match="has no ntl_config.json"):
         make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, **saving).train(resume_from_checkpoint=True)
 

@@ -1,0 +1,116 @@
+"""Which checkpoints are whole: a manifest, written last, lists the files of each with their sizes."""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from .config import FILE_NAME as SETTINGS
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "checkpoint_manifest.json"
+_PREFIX = "checkpoint-"
+# What the stock trainer writes last.
+_STATE = "trainer_state.json"
+
+
+def begin_checkpoint(folder: Path) -> None:
+    """Clear what an earlier or interrupted run left where a checkpoint is about to be written."""
+    # Its manifest first: half deleted, or half overwritten, it must not pass for whole.
+    (folder / MANIFEST).unlink(missing_ok=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
+
+
+def finish_checkpoint(folder: Path) -> None:
+    """Write the manifest of a checkpoint, after all processes have written their files."""
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    draft = folder / f"{MANIFEST}.tmp"
+    draft.write_text(json.dumps({"files": sizes}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(draft, folder / MANIFEST)
+
+
+def checkpoint_problem(folder: str | Path) -> str | None:
+    """Why a checkpoint cannot be resumed from, or None.
+
+    One without a manifest and without `ntl_config.json` is a stock trainer's; it counts as whole once it has its
+    `trainer_state.json`, which is written last.
+    """
+    folder = Path(folder)
+    if (folder / MANIFEST).is_file():
+        return _manifest_problem(folder)
+    if (folder / SETTINGS).is_file():
+        return f"it has no {MANIFEST}, so writing it was interrupted"
+    return None if (folder / _STATE).is_file() else f"it has no {_STATE}"
+
+
+def list_checkpoints(output_dir: str | Path) -> list[Path]:
+    """The checkpoint folders of a run, whole or not, from the last step to the first."""
+    folders = [path for path in Path(output_dir).glob(f"{_PREFIX}*") if path.is_dir() and _step(path) is not None]
+    return sorted(folders, key=lambda path: _step(path) or 0, reverse=True)
+
+
+def last_complete_checkpoint(output_dir: str | Path) -> str | None:
+    """The whole checkpoint of the last step, or None; says which later ones it passes over, and why."""
+    for folder in list_checkpoints(output_dir):
+        problem = checkpoint_problem(folder)
+        if problem is None:
+            return str(folder)
+        logger.warning("Passing over %s: %s.", folder, problem)
+    return None
+
+
+def resolve_checkpoint(wanted: str | bool | None, output_dir: str | Path) -> str | None:
+    """The folder that `resume_from_checkpoint` means, or None to start from the beginning.
+
+    Args:
+        wanted: a folder; True or "true": the last whole checkpoint of `output_dir`; "auto": that, if there is one;
+            None, False or "false": none.
+        output_dir: of the run.
+
+    Raises:
+        ValueError: there is no such checkpoint, or the named one is half written.
+    """
+    choice = str(wanted or "false").lower()
+    if choice == "false":
+        return None
+    if choice not in ("true", "auto"):
+        return _named_checkpoint(Path(str(wanted)))
+    folder = last_complete_checkpoint(output_dir)
+    if folder is None and choice == "true":
+        raise ValueError(
+            f"--resume_from_checkpoint true: no complete checkpoint in {output_dir}. 'auto' starts from the beginning "
+            "where there is none."
+        )
+    return folder
+
+
+def _named_checkpoint(folder: Path) -> str:
+    problem = checkpoint_problem(folder) if folder.is_dir() else "no such folder"
+    if problem is not None:
+        raise ValueError(
+            f"--resume_from_checkpoint {folder}: not a complete checkpoint ({problem}). 'auto' takes the last one of "
+            "`output_dir` that is."
+        )
+    return str(folder)
+
+
+def _manifest_problem(folder: Path) -> str | None:
+    try:
+        sizes = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError):
+        return f"its {MANIFEST} cannot be read"
+    for name, size in sizes.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size:,} bytes, not {size:,}"
+    return None
+
+
+def _step(folder: Path) -> int | None:
+    number = folder.name[len(_PREFIX) :]
+    return int(number) if number.isdecimal() else None

@@ -1,0 +1,140 @@
+"""SIGTERM and SIGINT: a checkpoint, a clean end, and a resumed run that ends where an uninterrupted one does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from transformers import TrainerCallback
+
+from ntl_hf import NTLSFTTrainer, NTLTrainer
+from ntl_hf.cli.main import main
+from ntl_hf.interrupt import InterruptCallback
+from ntl_hf.scripts import run
+from tests.build import make_trainer, parameters, relative_difference
+from tests.interrupts.recipe import write_recipe
+from tests.tiny import tiny_model
+
+ROOT = Path(__file__).parents[2]
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class SignalAt(TrainerCallback):
+    """Sends this process a signal, in the middle of a step."""
+
+    def __init__(self, step: int, number: int) -> None:
+        self.step, self.number = step, number
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+# The evaluation that is due at the end of an epoch is left out; it would have drawn from the random state of dropout.
+@pytest.mark.parametrize(("strategy", "step", "dropout"), [("no", 3, 0.1), ("epoch", 3, 0.1), ("epoch", 4, 0.0)])
+@pytest.mark.parametrize("number", SIGNALS)
+def test_stops_with_a_checkpoint_and_resumes_bit_for_bit(strategy, step, dropout, number, tmp_path):
+    settings = {
+        "rows": 16,  # two steps an epoch
+        "max_steps": 6,
+        "optim": "adamw_torch",
+        "save_strategy": strategy,
+        "eval_strategy": strategy,
+        "ntl_weight_schedule": "linear",
+    }
+
+    def trainer(folder, seed=0):
+        model = tiny_model("llama", seed=seed, attention_dropout=dropout)
+        return make_trainer(NTLTrainer, model, tmp_path / folder, **settings)
+
+    whole = trainer("whole")
+    run.train(whole)
+    stopped = trainer("stopped")
+    before = [signal.getsignal(each) for each in SIGNALS]
+    stopped.add_callback(SignalAt(step - 1, number))
+    run.train(stopped)
+    assert [signal.getsignal(each) for each in SIGNALS] == before, "the handlers are left behind"
+    folder = tmp_path / "stopped"
+    assert stopped.state.global_step == step and (folder / f"checkpoint-{step}").is_dir()
+    assert not (folder / "model.safetensors").exists(), "what is not finished looks finished"
+    evaluated = [log["step"] for log in stopped.state.log_history if "eval_loss" in log]
+    assert evaluated == ([2] if strategy == "epoch" else []), "the time that is left went into an evaluation"
+    resumed = trainer("stopped", seed=1)
+    resumed.args.resume_from_checkpoint = "auto"
+    run.train(resumed)
+    assert relative_difference(parameters(resumed.model), parameters(whole.model)) == 0
+
+
+@pytest.mark.parametrize("resume", ["true", "auto"])
+@pytest.mark.parametrize("steps", [4, 5])  # at the end of an epoch, and within one
+def test_a_finished_run_stays_as_it_is(resume, steps, tmp_path, capsys):
+    recipe = str(write_recipe(tmp_path, max_steps=steps, per_device_train_batch_size=12))
+    assert main(["sft", "--config", recipe]) == 0
+    names = ("model.safetensors", "train_results.json", "all_results.json")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in names}
+    assert main(["sft", "--config", recipe, "--resume_from_checkpoint", resume]) == 0
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == before
+    assert json.loads((tmp_path / "out" / "trainer_state.json").read_text())["global_step"] == steps
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_a_second_signal_ends_at_once_if_it_is_a_second_wish(seconds, monkeypatch):
+    monkeypatch.setattr("ntl_hf.interrupt._SAME_WISH", seconds)
+    child = os.fork()
+    if not child:
+        with InterruptCallback():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == (-signal.SIGTERM if seconds == 0 else 0)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_two_processes_stop_at_the_same_step(number, tmp_path):
+    """Through the launcher. A terminal sends SIGINT to all processes, and the launcher passes it on once more."""
+    recipe = str(write_recipe(tmp_path, max_steps=100000, save_steps=100000))
+    command = [sys.executable, "-m", "ntl_hf.cli.main", "sft", "--config", recipe, "--accelerate_config"]
+    command += [str(ROOT / "tests" / "accelerate" / "ddp.yaml")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait_for(tmp_path / "log", "'loss'")
+            send = process.send_signal if number == signal.SIGTERM else lambda n: os.killpg(process.pid, n)
+            send(number)
+            code = process.wait(100)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    text = (tmp_path / "log").read_text()
+    assert code == 0 and "Traceback" not in text, text[-3000:]
+    assert "Training in 2 processes" in text and text.count("Interrupted: ") == 1
+    (folder,) = (tmp_path / "out").glob("checkpoint-*")
+    assert {path.name for path in folder.glob("rng_state_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
+    step = int(folder.name.partition("-")[2])
+    more = ["--accelerate_config", command[-1], "--max_steps", str(step + 1)]
+    assert subprocess.run([*command[:-2], *more], cwd=ROOT, env=environment, timeout=100).returncode == 0
+    assert load_file(tmp_path / "out" / "model.safetensors")
+
+
+def _wait_for(path: Path, text: str) -> None:
+    end = time.monotonic() + 100
+    while text not in path.read_text():
+        assert time.monotonic() < end, path.read_text()[-3000:]
+        time.sleep(0.1)
+
+
+def test_sft_is_covered(tmp_path):
+    """The same callback under TRL's trainer."""
+    trainer = make_trainer(NTLSFTTrainer, tiny_model("llama"), tmp_path, max_steps=4, rows=16)
+    trainer.add_callback(SignalAt(1, signal.SIGTERM))
+    run.train(trainer)
+    assert trainer.state.global_step == 2 and (tmp_path / "checkpoint-2").is_dir()
