@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEEPSPEED := $(VENV)/.deepspeed
 PURE := ntl_hf/config.py ntl_hf/number_vocab.py ntl_hf/vocab_report.py ntl_hf/losses ntl_hf/loss_module.py ntl_hf/objective.py \
 	ntl_hf/head ntl_hf/callback.py ntl_hf/data ntl_hf/quickstart ntl_hf/trainers/head_choice.py \
 	ntl_hf/trainers/sft_forward.py ntl_hf/trainers/model_checks.py benchmarks
 
-.PHONY: help quickstart test lint format benchmarks clean
+.PHONY: help quickstart test test-distributed lint format benchmarks clean
 
 help:
 	@echo "make quickstart   train CE against CE + NTL on embedded data, about three minutes on two cores"
-	@echo "make test         the test suite"
+	@echo "make test         the test suite: the fast core of what runs in several processes, and all the rest"
+	@echo "make test-distributed   all modes of several processes, and twenty kills in a row"
 	@echo "make benchmarks   time and memory against the peers, about 20 minutes; see benchmarks/README.md"
 	@echo "make lint         ruff (lint and format) and mypy on the pure modules"
 
@@ -21,11 +23,22 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[dev]'
 	@touch $@
 
+# Its setup needs torch, and builds nothing: what it needs is compiled when it first starts, and kept.
+$(DEEPSPEED): $(STAMP)
+	DS_BUILD_OPS=0 DS_ACCELERATOR=cpu $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt --no-build-isolation deepspeed \
+		|| echo "DeepSpeed could not be installed: its tests will be skipped."
+	@touch $@
+
 quickstart: $(STAMP)
 	$(BIN)/ntl-hf quickstart
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -n 2
+test: $(STAMP) $(DEEPSPEED)
+	$(BIN)/python -m pytest -n 2 -m "not distributed"
+
+# One after another: they start two processes each.
+test-distributed: $(STAMP) $(DEEPSPEED)
+	$(BIN)/python -m pytest tests/invariants/test_processes.py tests/interrupts tests/cli/test_launch.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,24 +3,28 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .. import __version__
-from . import inspect, quickstart, sft
-from .errors import UsageError
+from . import inspect, quickstart, sft, train
+from .errors import UsageError, report
+from .launch import launch, split_options
+
+_SCRIPTS = {command.name: command for command in (sft.COMMAND, train.COMMAND)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for wrong usage."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        # Its options are the fields of the argument classes: hundreds, and slow to import for every `--help`.
-        if argv[:1] == ["sft"]:
-            return sft.run(argv[1:])
+        # Their options are the fields of the argument classes: hundreds, and slow to import for every `--help`.
+        if argv and argv[0] in _SCRIPTS:
+            options, words = split_options(argv[1:])
+            return launch(argv[0], options, words) if options else _SCRIPTS[argv[0]].run(words)
         args = _parser().parse_args(argv)
         return args.run(args)
     except UsageError as error:
-        print(f"ntl-hf: error: {error}", file=sys.stderr)
-        return 2
+        return report(error)
     except KeyboardInterrupt:
         print("ntl-hf: interrupted", file=sys.stderr)
         return 130
@@ -32,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ntl-hf {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (quickstart, sft, inspect):
+    listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), inspect)
+    for command in listed:
         command.add_parser(commands)
     return parser
 

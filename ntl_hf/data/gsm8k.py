@@ -6,6 +6,7 @@ from pathlib import Path
 from datasets import Dataset, load_dataset
 
 from .json_lines import read_json_lines
+from .question import question_and_answer
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 SPLITS = ("train", "test")
@@ -56,4 +57,4 @@ def _local_rows(folder: Path, split: str) -> list[dict[str, str]]:
 def _example(question: str, answer: str, keep_annotations: bool) -> dict[str, str]:
     if not keep_annotations:
         answer = _ANNOTATION.sub("", answer)
-    return {"prompt": f"Question: {question}\nAnswer:", "completion": f" {answer}"}
+    return question_and_answer(question, answer)

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from trl import ModelConfig, get_quantization_config
+from peft import LoraConfig, TaskType
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
+from transformers.utils import is_bitsandbytes_available
+from trl import ModelConfig, get_peft_config, get_quantization_config
+
+from ..digit_tokens import add_digit_tokens
+from ..lora import with_number_rows
 
 
 @dataclass
@@ -19,13 +25,70 @@ class NumberTokenArguments:
     )
 
 
-def model_kwargs(args: Any, model_args: ModelConfig) -> dict[str, Any]:
-    kwargs = {
-        "revision": model_args.model_revision,
-        "trust_remote_code": args.trust_remote_code,
-        "attn_implementation": model_args.attn_implementation,
-        "dtype": model_args.dtype,
-        **(args.model_init_kwargs or {}),
-    }
+@dataclass
+class Loaded:
+    """A model with its tokenizer, and the ids of the digits that were added to both."""
+
+    model: Any
+    tokenizer: Any
+    added: list[int]
+
+
+def load_config(model_args: ModelConfig, trust_remote_code: bool) -> PretrainedConfig:
+    """The model's configuration, which is quick to read and tells what kind of model it is.
+
+    Raises:
+        ValueError: no model is named, or it is to be quantised in a way that cannot work.
+        OSError: there is no such model.
+    """
+    if model_args.model_name_or_path is None:
+        raise ValueError("`model_name_or_path` is missing: a hub id or a local folder.")
+    _check_quantization(model_args)
+    return AutoConfig.from_pretrained(
+        model_args.model_name_or_path, revision=model_args.model_revision, trust_remote_code=trust_remote_code
+    )
+
+
+def load_model(
+    auto_class: Any, model_args: ModelConfig, token_args: NumberTokenArguments, trust_remote_code: bool, **kwargs: Any
+) -> Loaded:
+    """Load tokenizer and model, with the digits that are to be added; `kwargs` go to `from_pretrained`.
+
+    Raises:
+        OSError: there is no such model, or it has no tokenizer.
+    """
+    source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path, **source)
+    model = auto_class.from_pretrained(
+        model_args.model_name_or_path, **source, **_precision_and_attention(model_args), **kwargs
+    )
+    return Loaded(model, tokenizer, add_digit_tokens(tokenizer, model) if token_args.add_digit_tokens else [])
+
+
+def lora_config(
+    loaded: Loaded, model_args: ModelConfig, token_args: NumberTokenArguments, digits_only: bool
+) -> LoraConfig | None:
+    """The adapter to train, added digits included; None for full fine-tuning."""
+    config: Any = get_peft_config(model_args)
+    if config is None:
+        return None
+    if loaded.model.config.is_encoder_decoder:
+        config.task_type = TaskType.SEQ_2_SEQ_LM
+    tokenizer = loaded.tokenizer if token_args.train_number_rows else None
+    return with_number_rows(config, loaded.model, tokenizer, loaded.added, digits_only)
+
+
+def _check_quantization(model_args: ModelConfig) -> None:
+    name = next((n for n in ("load_in_4bit", "load_in_8bit") if getattr(model_args, n)), None)
+    if name is None:
+        return
+    if not model_args.use_peft:
+        raise ValueError(f"`{name}` freezes the model, so that only an adapter can be trained: add `use_peft: true`.")
+    if not is_bitsandbytes_available():
+        raise ValueError(f"`{name}` needs bitsandbytes: pip install 'ntl-hf[qlora]'.")
+
+
+def _precision_and_attention(model_args: ModelConfig) -> dict[str, Any]:
+    kwargs = {"attn_implementation": model_args.attn_implementation, "dtype": model_args.dtype}
     quantization = get_quantization_config(model_args)
     return kwargs if quantization is None else {**kwargs, "quantization_config": quantization}

@@ -1,0 +1,191 @@
+"""`--accelerate_config`: run a command in several processes, as `accelerate launch` does, with errors of one line."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import USAGE, UsageError, print_error
+
+if TYPE_CHECKING:
+    from accelerate.commands.config.config_args import ClusterConfig
+
+CONFIG = "--accelerate_config"
+# What is for the launcher; all other options are the command's.
+OPTIONS = (CONFIG, "--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port")
+# In a checkout, and in an installed package.
+_FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
+
+
+def split_options(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The launcher's options, and the command's words.
+
+    Raises:
+        UsageError: an option without its value, or without `--accelerate_config`.
+    """
+    words = [part for word in argv for part in (word.split("=", 1) if word.startswith(OPTIONS) else [word])]
+    found: dict[str, str] = {}
+    rest: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word not in OPTIONS:
+            rest.append(word)
+        elif not words or words[0].startswith("--"):
+            raise UsageError(f"{word} needs a value.")
+        else:
+            found[word] = words.pop(0)
+    if found and CONFIG not in found:
+        raise UsageError(f"{next(iter(found))} is for several processes: name an {CONFIG}, {_names()}.")
+    return found, rest
+
+
+def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
+    """Run `ntl-hf COMMAND ARGV` under an accelerate configuration, and return the exit code.
+
+    Args:
+        command: name of the command.
+        options: from `split_options`.
+        argv: the command's own words.
+
+    Raises:
+        UsageError: there is no such configuration, it cannot be read, or it does not fit this machine.
+    """
+    path = find_config(options[CONFIG])
+    config = _load(path)
+    _check(config, path, options)
+    from accelerate.commands.launch import launch_command_parser
+
+    words = [word for option, value in options.items() if option != CONFIG for word in (option, value)]
+    args = launch_command_parser().parse_args(
+        ["--config_file", str(path), *words, "-m", "ntl_hf.cli.main", command, *argv]
+    )
+    return _run_here(args) if config.distributed_type == "NO" else _run_processes(args)
+
+
+def find_config(name: str) -> Path:
+    """The file of a configuration: a path, or the name of one of ours.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    for folder in _FOLDERS:
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise UsageError(f"{CONFIG} {name}: no such file, and none of {_names()}.")
+
+
+def _names() -> str:
+    return ", ".join(sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.yaml")}))
+
+
+def _load(path: Path) -> "ClusterConfig":
+    import yaml
+    from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
+
+    try:
+        config = load_config_from_file(str(path))
+    # A file that is a list, a number or nothing at all has no `get`.
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} is no accelerate configuration: {' '.join(str(error).split())}") from error
+    if not isinstance(config, ClusterConfig):
+        raise UsageError(f"{path} is a configuration for SageMaker; start that with `accelerate launch`.")
+    return config
+
+
+def _check(config: "ClusterConfig", path: Path, options: dict[str, str]) -> None:
+    """Refuse what accelerate would start all the same, as something else, or with pages of traceback."""
+    from accelerate.utils import is_deepspeed_available
+
+    processes = _number(options, "--num_processes", config.num_processes)
+    machines = _number(options, "--num_machines", config.num_machines)
+    if config.distributed_type == "MULTI_CPU":
+        raise UsageError(
+            f"{path}: with `distributed_type: MULTI_CPU`, accelerate starts a single process. Several on the CPU are "
+            "`distributed_type: MULTI_GPU` with `use_cpu: true`."
+        )
+    if config.distributed_type == "DEEPSPEED" and not is_deepspeed_available():
+        raise UsageError(f"{path} needs DeepSpeed, which is not installed: pip install 'ntl-hf[deepspeed]'")
+    if processes < 1:
+        raise UsageError(f"{path} does not say how many processes to start: add --num_processes N.")
+    if not config.use_cpu and config.distributed_type != "NO":
+        _check_devices(-(-processes // machines), path)
+
+
+def _check_devices(processes: int, path: Path) -> None:
+    import torch
+
+    devices = torch.accelerator.device_count()
+    if processes > devices:
+        hint = f"add --num_processes {devices}" if devices else "`--accelerate_config single` runs on the CPU"
+        raise UsageError(f"{path} is for {processes} processes on this machine, GPUs here: {devices}; {hint}.")
+
+
+def _number(options: dict[str, str], name: str, default: int) -> int:
+    text = options.get(name, str(default))
+    if not text.lstrip("-").isdecimal() or (name in options and int(text) < 1):
+        raise UsageError(f"{name} is {text}; it must be a whole number, 1 or more.")
+    return int(text)
+
+
+def _run_here(args: Any) -> int:
+    """A single process takes the place of this one: signals then reach it, not a parent that waits for it."""
+    from accelerate.commands.launch import _validate_launch_command
+    from accelerate.utils.launch import prepare_simple_launcher_cmd_env
+
+    command, environment = prepare_simple_launcher_cmd_env(_validate_launch_command(args)[0])
+    sys.stdout.flush()
+    os.execvpe(command[0], command, environment)
+
+
+def _run_processes(args: Any) -> int:
+    from accelerate.commands.launch import launch_command
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    # torchrun passes SIGTERM and SIGINT on as well, but kills what is still saving 30 seconds later, and raises.
+    args.signals_to_handle = "SIGHUP,SIGQUIT"
+    # Its errors are told below.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    try:
+        with _signals_passed_on():
+            launch_command(args)
+    except ChildFailedError as error:
+        return _report(error.failures)
+    return 0
+
+
+@contextmanager
+def _signals_passed_on() -> Iterator[None]:
+    """SIGTERM and SIGINT reach the processes, which save and end; this one waits for them."""
+    import psutil
+
+    def pass_on(number: int, frame: Any) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(number)
+
+    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _report(failures: dict[int, Any]) -> int:
+    """Tell which process failed, unless it has done so itself, and return the exit code."""
+    refused = [failure for failure in failures.values() if failure.exitcode == USAGE]
+    if not refused:
+        first = min(failures.values(), key=lambda failure: failure.timestamp)
+        how = first.signal_name() if first.exitcode < 0 else f"exit code {first.exitcode}"
+        print_error(f"process {first.local_rank} failed ({how}); its own output is above.")
+        return 1
+    message = refused[0].message
+    # Process 0 prints its own, see `report`, if it gets that far.
+    if not any(failure.local_rank == 0 and failure.message == message for failure in failures.values()):
+        print_error(f"process {refused[0].local_rank}: {message}")
+    return USAGE

@@ -1,0 +1,151 @@
+"""Text to token ids and labels, for the trainers of `transformers`; TRL's trainer does this itself."""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+PAIR, TEXT = ("prompt", "completion"), ("text",)
+_IGNORE = -100
+# What the rows carry until they are counted.
+_IS_CUT, _HAS_LABELS = "is_cut", "has_labels"
+
+
+def check_text_columns(dataset: Dataset, is_encoder_decoder: bool) -> tuple[str, ...]:
+    """The columns to read: `prompt` and `completion`, or for decoders `text`.
+
+    Raises:
+        ValueError: there are no such columns, or they hold no strings.
+    """
+    accepted = (PAIR,) if is_encoder_decoder else (PAIR, TEXT)
+    found = next((names for names in accepted if set(names) <= set(dataset.column_names)), None)
+    if found is None:
+        wanted = ", or ".join(" and ".join(f"'{name}'" for name in names) for names in accepted)
+        raise ValueError(f"The data set has the columns {dataset.column_names}; needed are {wanted}.")
+    for name in found:
+        kind = getattr(dataset.features[name], "dtype", "list")
+        if kind not in ("string", "large_string"):
+            raise ValueError(f"The column '{name}' of the data set is of type {kind}; strings are needed.")
+    return found
+
+
+@dataclass
+class TextEncoder:
+    """Makes `input_ids` and `labels` of text.
+
+    A decoder reads prompt, completion and end of text, and is trained on the last two; of plain `text`, on all of it.
+    An encoder-decoder reads the prompt and is trained on the completion and the end of text. Prompt and completion
+    are tokenized apart, so that the labels are exactly the completion's tokens. Where the tokenizer puts special
+    tokens of its own around a text, they are kept; the end is marked once, whether or not the tokenizer does it.
+
+    Args:
+        tokenizer: without a padding token, its end of text becomes that too; no token is added.
+        is_encoder_decoder: which kind of model the rows are for.
+        max_length: where rows are cut, in tokens: a decoder's as a whole, an encoder-decoder's prompt and completion
+            each. A cut completion has no end of text, so that nobody learns to stop there.
+
+    Raises:
+        ValueError: the tokenizer has no end of text, or `max_length` leaves no room for text.
+    """
+
+    tokenizer: Any
+    is_encoder_decoder: bool
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.eos_token is None:
+            raise ValueError("The tokenizer has no `eos_token`, so that the model could not learn where to stop.")
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        special = sum(map(len, self._around_prompt))
+        if self.max_length is not None and self.max_length <= special:
+            raise ValueError(f"`max_length` is {self.max_length}; it must be above {special}, to leave room for text.")
+
+    def encode(self, dataset: Dataset) -> Dataset:
+        """Tokenize a data set; rows without any label left are dropped, with a warning that says how many.
+
+        Raises:
+            ValueError: the columns are not those needed, a row has no text in one, or `max_length` leaves no labels.
+        """
+        columns = check_text_columns(dataset, self.is_encoder_decoder)
+        encoded = dataset.map(
+            self._encode_batch,
+            batched=True,
+            input_columns=list(columns),
+            remove_columns=dataset.column_names,
+            desc="Tokenizing",
+        )
+        return self._without_lost_rows(encoded)
+
+    def _encode_batch(self, *columns: list[str]) -> dict[str, list[Any]]:
+        if any(text is None for column in columns for text in column):
+            raise ValueError("A row of the data set has no text (null) where text is needed; remove it or fill it in.")
+        # Plain text is a completion of nothing.
+        prompts, completions = columns if len(columns) == 2 else ([""] * len(columns[0]), columns[0])
+        encode_row = self._encoder_decoder_row if self.is_encoder_decoder else self._decoder_row
+        sources, targets = self._tokens(prompts), self._targets(completions)
+        rows = [encode_row(source, target) for source, target in zip(sources, targets, strict=True)]
+        return {name: [row[name] for row in rows] for name in ("input_ids", "labels", _IS_CUT, _HAS_LABELS)}
+
+    def _decoder_row(self, prompt: list[int], completion: list[int]) -> dict[str, Any]:
+        # What the tokenizer would put after a text is left out: the text goes on.
+        source = [*self._around_prompt[0], *prompt]
+        whole = source + completion
+        ids = whole[: self.max_length]
+        labels = ([_IGNORE] * len(source) + completion)[: self.max_length]
+        return {
+            "input_ids": ids,
+            "labels": labels,
+            _IS_CUT: len(ids) < len(whole),
+            _HAS_LABELS: len(ids) > len(source),
+        }
+
+    def _encoder_decoder_row(self, prompt: list[int], completion: list[int]) -> dict[str, Any]:
+        before, after = self._around_prompt
+        room = None if self.max_length is None else self.max_length - len(before) - len(after)
+        source, labels = prompt[:room], completion[: self.max_length]
+        return {
+            "input_ids": [*before, *source, *after],
+            "labels": labels,
+            _IS_CUT: len(source) < len(prompt) or len(labels) < len(completion),
+            _HAS_LABELS: True,
+        }
+
+    def _targets(self, completions: list[str]) -> list[list[int]]:
+        """The completions' tokens with one end of text; an encoder-decoder's with the special tokens of a target."""
+        if self.is_encoder_decoder:
+            targets = self.tokenizer(text_target=completions, verbose=False)["input_ids"]
+        else:
+            targets = self._tokens(completions)
+        eos = self.tokenizer.eos_token_id
+        return [ids if ids[-1:] == [eos] else [*ids, eos] for ids in targets]
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        return self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+
+    @cached_property
+    def _around_prompt(self) -> tuple[list[int], list[int]]:
+        """The special tokens that the tokenizer puts before and after a text."""
+        probe = "1"
+        alone, whole = self._tokens([probe])[0], self.tokenizer(probe)["input_ids"]
+        start = next(i for i in range(len(whole) + 1) if whole[i : i + len(alone)] == alone)
+        return whole[:start], whole[start + len(alone) :]
+
+    def _without_lost_rows(self, encoded: Dataset) -> Dataset:
+        flags = encoded.with_format("numpy")
+        is_cut, has_labels = flags[_IS_CUT][:], flags[_HAS_LABELS][:]
+        lost = len(encoded) - int(has_labels.sum())
+        if lost == len(encoded):
+            raise ValueError(
+                f"Every prompt is {self.max_length} tokens (`max_length`) or longer: no completion is left."
+            )
+        if is_cut.any():
+            warnings.warn(
+                f"{int(is_cut.sum())} of {len(encoded)} rows are longer than `max_length` {self.max_length} and are "
+                f"cut; {lost} of them are left out, because nothing of their completion remains."
+            )
+        kept = encoded.select(np.flatnonzero(has_labels)) if lost else encoded
+        return kept.remove_columns([_IS_CUT, _HAS_LABELS])

@@ -1,0 +1,170 @@
+"""`--accelerate_config`: the configurations, what is refused, and runs in two processes."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+
+from ntl_hf.cli import launch as launcher
+from ntl_hf.cli.errors import UsageError
+from ntl_hf.cli.launch import find_config, split_options
+from ntl_hf.cli.main import main
+from tests.interrupts.recipe import write_recipe
+
+ROOT = Path(__file__).parents[2]
+NAMES = ["ddp", "fsdp2", "single", "zero2", "zero3", "zero3-offload"]
+ON_CPU = ROOT / "tests" / "accelerate"
+
+
+def test_the_modes_are_there():
+    assert sorted(path.stem for path in (ROOT / "recipes" / "accelerate").glob("*")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_accelerate_takes_every_configuration(name):
+    """As it stands, and as `accelerate launch` reads it."""
+    config = load_config_from_file(str(find_config(name)))
+    args = launch_command_parser().parse_args(["--config_file", str(find_config(name)), "script.py"])
+    args = _validate_launch_command(args)[0]
+    modes = {"ddp": args.multi_gpu, "fsdp2": args.use_fsdp, "single": True}
+    assert modes.get(name, args.use_deepspeed)
+    assert config.num_processes == args.num_processes == (1 if name == "single" else 8)
+    if name.startswith("zero"):
+        assert args.zero_stage == int(name[4])
+        assert args.offload_param_device == ("cpu" if name.endswith("offload") else "none")
+    if name == "fsdp2":
+        assert args.fsdp_version == 2
+    # Precision is the recipe's: a second place for it can only disagree.
+    assert args.mixed_precision == "no" and not config.use_cpu
+
+
+@pytest.mark.parametrize("path", sorted(ON_CPU.glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_the_tests_run_differs_in_the_processes_alone(path):
+    wanted, found = (yaml.safe_load(file.read_text()) for file in (find_config(path.stem), path))
+    assert found["use_cpu"] and found["num_processes"] == 2
+    for key in ("distributed_type", "deepspeed_config"):
+        assert found.get(key) == wanted.get(key)
+
+
+def test_options_are_told_apart():
+    words = ["--config", "r.yaml", "--accelerate_config=zero3", "--num_processes", "4", "--ntl_loss=mae"]
+    options, rest = split_options(words)
+    assert options == {"--accelerate_config": "zero3", "--num_processes": "4"}
+    assert rest == ["--config", "r.yaml", "--ntl_loss=mae"]
+    assert split_options(rest) == ({}, rest)
+
+
+CONFIGS = {
+    "unknown keys": ("distributed_type: MULTI_GPU\nnum_procs: 2\n", r"unknown keys \(\['num_procs'\]\)"),
+    "no mode": ("num_processes: 2\n", "`distributed_type` must be specified"),
+    "unknown mode": ("distributed_type: ZERO3\n", "'ZERO3' is not a valid DistributedType"),
+    "a list": ("- 1\n", "no accelerate configuration"),
+    "empty": ("", "no accelerate configuration"),
+    "no YAML": ("a: [1\n", "no accelerate configuration"),
+    "one process that looks like more": ("distributed_type: MULTI_CPU\nnum_processes: 2\n", "starts a single process"),
+    "no number": ("distributed_type: MULTI_GPU\nuse_cpu: true\n", "add --num_processes N"),
+    "a cluster of SageMaker": (
+        "compute_environment: AMAZON_SAGEMAKER\ndistributed_type: DATA_PARALLEL\n"
+        "ec2_instance_type: a\niam_role_name: b\n",
+        "SageMaker",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_a_wrong_file_is_refused_with_one_line(case, tmp_path, capsys):
+    content, message = CONFIGS[case]
+    (tmp_path / "wrong.yaml").write_text(content)
+    _check_refused(["--accelerate_config", str(tmp_path / "wrong.yaml")], message, capsys)
+
+
+OPTIONS = {
+    "no such file": (["--accelerate_config", "zero4"], "no such file, and none of ddp, fsdp2, single"),
+    "no value": (["--accelerate_config"], "--accelerate_config needs a value"),
+    "a flag for a value": (["--accelerate_config", "--num_processes", "2"], "--accelerate_config needs a value"),
+    "no configuration": (["--num_processes", "2"], "name an --accelerate_config"),
+    "no processes": (["--accelerate_config", "ddp", "--num_processes", "0"], "--num_processes is 0"),
+    "not a number": (["--accelerate_config", "ddp", "--num_processes", "two"], "--num_processes is two"),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_wrong_options_are_refused_with_one_line(case, capsys):
+    _check_refused(*OPTIONS[case], capsys)
+
+
+@pytest.mark.parametrize(("devices", "hint"), [(0, "`--accelerate_config single`"), (3, "--num_processes 3")])
+def test_more_processes_than_devices(devices, hint, monkeypatch, capsys):
+    monkeypatch.setattr("torch.accelerator.device_count", lambda: devices)
+    words = ["--accelerate_config", "ddp", "--num_processes", "4"]
+    _check_refused(words, f"for 4 processes on this machine, GPUs here: {devices}; .*{hint}", capsys)
+
+
+def test_devices_are_counted_for_each_machine(monkeypatch):
+    monkeypatch.setattr("torch.accelerator.device_count", lambda: 4)
+    started = []
+    monkeypatch.setattr(launcher, "_run_processes", lambda args: started.append(args.num_processes) or 0)
+    words = ["sft", "--accelerate_config", "ddp", "--num_processes", "8", "--num_machines"]
+    assert main([*words, "2"]) == 0 and started == [8]
+    assert main([*words, "1"]) == 2
+
+
+def test_deepspeed_that_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr("accelerate.utils.is_deepspeed_available", lambda: False)
+    _check_refused(["--accelerate_config", "zero3"], r"pip install 'ntl-hf\[deepspeed\]'", capsys)
+
+
+def _check_refused(words, message, capsys):
+    assert main(["sft", "--config", "recipe.yaml", *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1 and error[0].startswith("ntl-hf: error: ")
+    with pytest.raises(UsageError, match=message):
+        raise UsageError(error[0])
+
+
+def _launch(folder, *words):
+    command = [sys.executable, "-m", "ntl_hf.cli.main", "sft", "--config", str(folder / "recipe.yaml"), *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("ddp", "MULTI_CPU"), pytest.param("zero3", "DEEPSPEED", marks=pytest.mark.distributed)],
+)
+def test_two_processes_through_the_launcher(mode, kind, tmp_path):
+    if mode == "zero3" and importlib.util.find_spec("deepspeed") is None:
+        pytest.skip("deepspeed is not installed")
+    write_recipe(tmp_path, max_steps=2)
+    run = _launch(tmp_path, "--accelerate_config", str(ON_CPU / f"{mode}.yaml"))
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert f"Training in 2 processes, {kind}." in run.stderr
+    checkpoint = tmp_path / "out" / "checkpoint-2"
+    assert (checkpoint / "rng_state_1.pth").is_file()
+    if mode == "zero3":
+        assert len(list(checkpoint.glob("global_step2/*optim_states.pt"))) == 2
+    # Twelve rows a process: two steps of four are two thirds of an epoch.
+    state = json.loads((tmp_path / "out" / "trainer_state.json").read_text())
+    assert state["epoch"] == pytest.approx(2 / 3)
+
+
+def test_what_the_processes_refuse_is_one_line(tmp_path):
+    write_recipe(tmp_path, max_steps=2)
+    run = _launch(tmp_path, "--accelerate_config", str(ON_CPU / "ddp.yaml"), "--ntl_loss", "waz")
+    assert run.returncode == 2
+    assert run.stderr.count("ntl-hf: error: ") == run.stderr.count("`ntl_loss` is 'waz'") == 1
+    assert "Traceback" not in run.stderr and not (tmp_path / "out").exists()
+
+
+def test_single_takes_the_place_of_the_launcher(tmp_path):
+    write_recipe(tmp_path, max_steps=1)
+    run = _launch(tmp_path, "--accelerate_config", "single")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Training in one process." in run.stderr

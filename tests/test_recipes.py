@@ -1,0 +1,101 @@
+"""Every recipe against the command that it is for: what it says about itself, its keys and its values."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ntl_hf.cli.errors import UsageError
+from ntl_hf.cli.launch import find_config, split_options
+from ntl_hf.cli.recipes import RecipeParser
+from ntl_hf.scripts import sft, train
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted(p for p in (ROOT / "recipes").glob("*/*.yaml") if p.parent.name != "accelerate")
+SCRIPTS = {"sft": sft, "train": train}
+# A recipe is for a GPU, most likely; the tests are for any machine.
+ON_THE_CPU = ("--use_cpu", "true")
+
+every_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+
+
+def command_of(path):
+    """The script that the recipe's second line names, and the launcher's options there."""
+    line = path.read_text().splitlines()[1]
+    assert line.startswith("# Command: ntl-hf "), line
+    name, *words = shlex.split(line.removeprefix("# Command: ntl-hf "))
+    options, rest = split_options(words)
+    assert rest == ["--config", path.relative_to(ROOT).as_posix()]
+    return name, options
+
+
+def parse(script, path, *words):
+    return RecipeParser(script.ARGUMENT_CLASSES).parse(["--config", str(path), *ON_THE_CPU, *words])
+
+
+def test_there_are_recipes_for_both_commands():
+    assert {command_of(path)[0] for path in RECIPES} == set(SCRIPTS)
+
+
+@every_recipe
+def test_it_says_what_it_is_for_and_whether_it_was_run(path):
+    first = path.read_text().splitlines()[0]
+    assert re.fullmatch(r"# Hardware: .+\. (Not run yet; the tests parse it|Run as it stands; .+)\.", first), first
+
+
+@every_recipe
+def test_every_key_is_known_and_every_value_accepted(path, tmp_path):
+    name, _ = command_of(path)
+    data, _, args, model = parse(SCRIPTS[name], path, "--output_dir", str(tmp_path / "out"))
+    assert data.task and model.model_name_or_path and args.ntl_weight > 0
+    for key, value in yaml.safe_load(path.read_text()).items():
+        held = getattr(next(part for part in (data, args, model) if hasattr(part, key)), key)
+        # Overridden here, or read into a list.
+        assert key in ("output_dir", "use_cpu", "report_to") or getattr(held, "value", held) == value, key
+
+
+@every_recipe
+def test_it_trains_in_the_precision_of_its_weights(path):
+    """bfloat16 weights are for adapters: what trains in full keeps float32 weights, and T5 never sees float16."""
+    recipe = yaml.safe_load(path.read_text())
+    assert recipe["bf16"] and "fp16" not in recipe
+    assert recipe["dtype"] == ("bfloat16" if recipe.get("use_peft") else "float32")
+
+
+@every_recipe
+def test_its_processes_are_a_mode_that_exists(path):
+    _, options = command_of(path)
+    if options:
+        assert find_config(options["--accelerate_config"]).parent == ROOT / "recipes" / "accelerate"
+        assert options["--num_processes"] != "1"
+
+
+def test_every_run_has_a_folder_of_its_own():
+    folders = {path: yaml.safe_load(path.read_text())["output_dir"] for path in RECIPES}
+    assert folders == {path: f"outputs/{path.parent.name}-{path.stem}" for path in RECIPES}
+
+
+STALE = {
+    "a key that is gone": ("ntl_wieght: 0.3", "unknown key 'ntl_wieght'; did you mean 'ntl_weight'"),
+    "a loss that is gone": ("ntl_loss: hubert", "hubert"),
+    "a weight out of range": ("ntl_weight: -1", "`ntl_weight` is -1"),
+    "a task that is gone": ("task: gms8k", "choose one of: gsm8k"),
+    "no such schedule": ("lr_scheduler_type: cosin", "cosin"),
+    "no such precision": ("dtype: float8", "choose one of: auto, bfloat16"),
+    "not a number": ("learning_rate: fast", "fast"),
+    "unquoted no": ("save_strategy: no", "unquoted no"),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("case", STALE)
+def test_a_stale_recipe_is_rejected(script, case, tmp_path):
+    line, message = STALE[case]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"output_dir: {tmp_path / 'out'}\ntask: gsm8k\n")
+    parse(SCRIPTS[script], path)
+    path.write_text(f"output_dir: {tmp_path / 'out'}\n{line}\n")
+    with pytest.raises(UsageError, match=message):
+        parse(SCRIPTS[script], path)
