@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .callback import NTLCallback
     from .config import NTLConfig
     from .digit_tokens import add_digit_tokens
+    from .interrupt import InterruptCallback
     from .lora import number_lora_config
     from .loss_module import NTLoss
     from .number_vocab import NumberVocab
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "InterruptCallback": "interrupt",
     "NTLCallback": "callback",
     "NTLConfig": "config",
     "NTLSFTConfig": "arguments",
@@ -42,6 +44,7 @@ __all__ = [  # noqa: RUF022 - the order in which a reader meets them
     "NTLSFTTrainer",
     "NTLSFTConfig",
     "NTLCallback",
+    "InterruptCallback",
     "NTLoss",
     "NumberVocab",
     "add_digit_tokens",
