@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 CONFIG = "--accelerate_config"
 # What is for the launcher; all other options are the command's.
 OPTIONS = (CONFIG, "--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port")
+HELP = (
+    f"{CONFIG} FILE_OR_NAME runs this in several processes, as `accelerate launch` does: a file of `accelerate "
+    f"config`, or single, ddp, fsdp2, zero2, zero3, zero3-offload. With it: {', '.join(OPTIONS[1:])}."
+)
 # In a checkout, and in an installed package.
 _FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
 

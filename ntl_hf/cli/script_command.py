@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from .errors import UsageError
+from .launch import HELP
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class ScriptCommand:
         from .recipes import RecipeParser
 
         script = import_module(f"..scripts.{self.name}", __package__)
-        arguments = RecipeParser(script.ARGUMENT_CLASSES, prog=f"ntl-hf {self.name}").parse(argv)
+        parser = RecipeParser(script.ARGUMENT_CLASSES, prog=f"ntl-hf {self.name}", epilog=HELP)
+        arguments = parser.parse(argv)
         try:
             trainer = script.build_trainer(*arguments)
         except (ValueError, OSError) as error:

@@ -23,7 +23,7 @@ def claim_output_dir(args: TrainingArguments) -> None:
         ValueError: there is no such checkpoint, or the output folder holds another run and this one does not resume
             it.
     """
-    folder = Path(args.output_dir)
+    folder = Path(str(args.output_dir))
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
     wanted, args.resume_from_checkpoint = args.resume_from_checkpoint, None

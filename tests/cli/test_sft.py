@@ -103,7 +103,8 @@ def test_help_names_the_settings(capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["sft", "--help"])
     assert exit_.value.code == 0
-    assert "--ntl_weight" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "--ntl_weight" in shown and "--accelerate_config" in shown
 
 
 def test_through_accelerate_launch(recipe, tmp_path):
