@@ -39,7 +39,7 @@ test: $(STAMP) $(DEEPSPEED)
 
 # One after another: they start two processes each.
 test-distributed: $(STAMP) $(DEEPSPEED)
-	$(BIN)/python -m pytest tests/invariants/test_processes.py tests/interrupts tests/cli/test_launch.py
+	$(BIN)/python -m pytest tests/invariants tests/interrupts tests/cli/test_launch.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -125,7 +125,8 @@ def _vocab_size(model: nn.Module) -> int:
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
     """Without gradients and dropout; afterwards the model is in the mode that it was in."""
-    training = model.training
+    # DeepSpeed's engine hands the mode on to the model, and keeps "training" itself.
+    training = _unwrapped(model).training
     model.eval()
     try:
         with torch.no_grad():
