@@ -5,31 +5,50 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from .config import FILE_NAME as SETTINGS
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "checkpoint_manifest.json"
-_PREFIX = "checkpoint-"
+_PREFIX, _REMOVED = "checkpoint-", "removed-"
 # What the stock trainer writes last.
 _STATE = "trainer_state.json"
 
 
+def remove_checkpoint(folder: Path) -> None:
+    """Delete a checkpoint: at once under its name, and then its files, so that half of one is never found."""
+    rest = folder.with_name(f"{_REMOVED}{folder.name}")
+    _delete(rest)  # where an earlier run was killed here
+    os.replace(folder, rest)
+    _delete(rest)
+
+
 def begin_checkpoint(folder: Path) -> None:
     """Clear what an earlier or interrupted run left where a checkpoint is about to be written."""
-    # Its manifest first: half deleted, or half overwritten, it must not pass for whole.
-    (folder / MANIFEST).unlink(missing_ok=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    if folder.is_symlink() or folder.exists():
+        remove_checkpoint(folder)
 
 
-def finish_checkpoint(folder: Path) -> None:
-    """Write the manifest of a checkpoint, after all processes have written their files."""
+def finish_checkpoint(folder: Path, saved_by: dict[str, Any] | None = None) -> None:
+    """Write the manifest of a checkpoint, after all processes have written their files.
+
+    Args:
+        folder: of the checkpoint.
+        saved_by: how the processes shared the work, for `saved_by` to return.
+    """
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     draft = folder / f"{MANIFEST}.tmp"
-    draft.write_text(json.dumps({"files": sizes}, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    manifest = {"saved_by": saved_by or {}, "files": sizes}
+    draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(draft, folder / MANIFEST)
+
+
+def saved_by(folder: str | Path) -> dict[str, Any]:
+    """What `finish_checkpoint` was told; empty for a stock trainer's checkpoint."""
+    path = Path(folder) / MANIFEST
+    return json.loads(path.read_text(encoding="utf-8"))["saved_by"] if path.is_file() else {}
 
 
 def checkpoint_problem(folder: str | Path) -> str | None:
@@ -48,8 +67,14 @@ def checkpoint_problem(folder: str | Path) -> str | None:
 
 def list_checkpoints(output_dir: str | Path) -> list[Path]:
     """The checkpoint folders of a run, whole or not, from the last step to the first."""
-    folders = [path for path in Path(output_dir).glob(f"{_PREFIX}*") if path.is_dir() and _step(path) is not None]
-    return sorted(folders, key=lambda path: _step(path) or 0, reverse=True)
+    folders = [path for path in Path(output_dir).glob(f"{_PREFIX}*") if path.is_dir() and step_of(path) >= 0]
+    return sorted(folders, key=step_of, reverse=True)
+
+
+def step_of(folder: Path) -> int:
+    """The global step of a checkpoint, by its name; -1 for another folder."""
+    number = folder.name[len(_PREFIX) :]
+    return int(number) if folder.name.startswith(_PREFIX) and number.isdecimal() else -1
 
 
 def last_complete_checkpoint(output_dir: str | Path) -> str | None:
@@ -58,7 +83,8 @@ def last_complete_checkpoint(output_dir: str | Path) -> str | None:
         problem = checkpoint_problem(folder)
         if problem is None:
             return str(folder)
-        logger.warning("Passing over %s: %s.", folder, problem)
+        if os.environ.get("RANK", "0") == "0":
+            logger.warning("Passing over %s: %s.", folder, problem)
     return None
 
 
@@ -111,6 +137,8 @@ def _manifest_problem(folder: Path) -> str | None:
     return None
 
 
-def _step(folder: Path) -> int | None:
-    number = folder.name[len(_PREFIX) :]
-    return int(number) if number.isdecimal() else None
+def _delete(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)

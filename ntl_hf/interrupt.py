@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# A launcher passes on the Ctrl-C that the terminal has sent to all processes: that is one wish, not two.
+# A launcher passes on what a scheduler may have sent to all processes: that is one wish, not two.
 _SAME_WISH = 3.0
 
 
@@ -59,6 +60,10 @@ class InterruptCallback(TrainerCallback):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
+    def has_interrupted(self, state: TrainerState) -> bool:
+        """Whether training was stopped before its end."""
+        return self.stopped_at is not None and self.stopped_at < state.max_steps
+
     # ---- Events ----
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -96,3 +101,21 @@ class InterruptCallback(TrainerCallback):
         vote = torch.tensor([int(wanted)])
         self._votes = (vote, dist.all_reduce(vote, dist.ReduceOp.MAX, group=self._group, async_op=True))
         return False
+
+
+def keep_workers(dataloader: Any) -> Any:
+    """Let the workers of a data loader ignore both signals, and return it.
+
+    Schedulers signal all processes; without its workers, the trainer would not get as far as its checkpoint.
+    """
+    inner = getattr(dataloader, "base_dataloader", dataloader)  # accelerate's stands before the one that has them
+    if getattr(inner, "num_workers", 0) > 0:
+        inner.worker_init_fn = partial(_start_worker, inner.worker_init_fn)
+    return dataloader
+
+
+def _start_worker(previous: Any, worker: int) -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if previous is not None:
+        previous(worker)

@@ -13,7 +13,9 @@ from ntl_hf.checkpoints import (
     checkpoint_problem,
     finish_checkpoint,
     last_complete_checkpoint,
+    remove_checkpoint,
     resolve_checkpoint,
+    saved_by,
 )
 
 FILES = {
@@ -84,6 +86,31 @@ def test_writing_over_one_leaves_nothing_of_it(write):
     folder = write(3)
     begin_checkpoint(folder)
     assert not folder.exists()
+
+
+def test_killed_while_deleting_leaves_nothing_that_looks_whole(write, tmp_path, monkeypatch):
+    folder = write(3)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            remove_checkpoint(folder)
+    assert last_complete_checkpoint(tmp_path) is None and not folder.exists()
+    remove_checkpoint(write(3))
+    assert list(tmp_path.iterdir()) == [], "what was left is cleared with the next one"
+
+
+def test_a_symbolic_link_is_removed_and_what_it_points_to_stays(write, tmp_path):
+    target = write(3).rename(tmp_path / "elsewhere")
+    (tmp_path / "checkpoint-3").symlink_to(target)
+    begin_checkpoint(tmp_path / "checkpoint-3")
+    assert list(tmp_path.iterdir()) == [target] and checkpoint_problem(target) is None
+
+
+def test_how_it_was_saved_can_be_read_back(write):
+    folder = write(3, manifest=False)
+    assert saved_by(folder) == {}
+    finish_checkpoint(folder, {"num_processes": 2})
+    assert saved_by(folder) == {"num_processes": 2} and checkpoint_problem(folder) is None
 
 
 def test_a_stock_checkpoint_counts_once_it_has_its_state(write):

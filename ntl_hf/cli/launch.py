@@ -1,5 +1,6 @@
 """`--accelerate_config`: run a command in several processes, as `accelerate launch` does, with errors of one line."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ HELP = (
     f"{CONFIG} FILE_OR_NAME runs this in several processes, as `accelerate launch` does: a file of `accelerate "
     f"config`, or single, ddp, fsdp2, zero2, zero3, zero3-offload. With it: {', '.join(OPTIONS[1:])}."
 )
+_PRECISIONS = ("no", "fp16", "bf16", "fp8")
+_LAUNCHER = "NTL_HF_LAUNCHER_PID"
 # In a checkout, and in an installed package.
 _FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
 
@@ -70,6 +73,20 @@ def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
     return _run_here(args) if config.distributed_type == "NO" else _run_processes(args)
 
 
+def end_with_launcher() -> None:
+    """In a process that the launcher has started, on Linux: be killed when the launcher is.
+
+    It would train on, and a new run on the same folder would begin beside it.
+    """
+    launcher = os.environ.get(_LAUNCHER)
+    if launcher is None or sys.platform != "linux":
+        return
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != int(launcher):  # it was killed just before
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def find_config(name: str) -> Path:
     """The file of a configuration: a path, or the name of one of ours.
 
@@ -104,36 +121,57 @@ def _load(path: Path) -> "ClusterConfig":
 
 def _check(config: "ClusterConfig", path: Path, options: dict[str, str]) -> None:
     """Refuse what accelerate would start all the same, as something else, or with pages of traceback."""
+    kind = config.distributed_type.value
+    _check_kind(config, kind, path)
+    machines = _number("num_machines", config, path, options)
+    processes = _number("num_processes", config, path, options)
+    if kind == "NO" and processes > 1:
+        raise UsageError(f"{path} starts one process, not {processes}; take another configuration, such as `ddp`.")
+    if machines > 1 and not (options.get("--main_process_ip") or config.main_process_ip):
+        raise UsageError(f"{machines} machines need --main_process_ip, the address of the first one.")
+    if config.main_process_port is not None or "--main_process_port" in options:
+        _number("main_process_port", config, path, options)
+    if not config.use_cpu and kind != "NO":
+        _check_devices(-(-processes // machines), config.gpu_ids, path)
+
+
+def _check_kind(config: "ClusterConfig", kind: str, path: Path) -> None:
     from accelerate.utils import is_deepspeed_available
 
-    processes = _number(options, "--num_processes", config.num_processes)
-    machines = _number(options, "--num_machines", config.num_machines)
-    if config.distributed_type == "MULTI_CPU":
+    if kind == "MULTI_CPU":
         raise UsageError(
             f"{path}: with `distributed_type: MULTI_CPU`, accelerate starts a single process. Several on the CPU are "
             "`distributed_type: MULTI_GPU` with `use_cpu: true`."
         )
-    if config.distributed_type == "DEEPSPEED" and not is_deepspeed_available():
+    if kind not in ("NO", "FSDP", "DEEPSPEED") and not kind.startswith("MULTI_"):
+        raise UsageError(f"{path}: `distributed_type: {kind}` is not supported; take MULTI_GPU, FSDP or DEEPSPEED.")
+    if kind == "DEEPSPEED" and not is_deepspeed_available():
         raise UsageError(f"{path} needs DeepSpeed, which is not installed: pip install 'ntl-hf[deepspeed]'")
-    if processes < 1:
-        raise UsageError(f"{path} does not say how many processes to start: add --num_processes N.")
-    if not config.use_cpu and config.distributed_type != "NO":
-        _check_devices(-(-processes // machines), path)
+    if config.mixed_precision not in (None, *_PRECISIONS):
+        known = ", ".join(_PRECISIONS)
+        raise UsageError(f"{path}: `mixed_precision` is {config.mixed_precision!r}; leave it out, or choose: {known}.")
 
 
-def _check_devices(processes: int, path: Path) -> None:
+def _check_devices(processes: int, gpu_ids: Any, path: Path) -> None:
     import torch
 
     devices = torch.accelerator.device_count()
+    if gpu_ids not in (None, "all"):
+        devices = min(devices, len(str(gpu_ids).split(",")))
     if processes > devices:
         hint = f"add --num_processes {devices}" if devices else "`--accelerate_config single` runs on the CPU"
         raise UsageError(f"{path} is for {processes} processes on this machine, GPUs here: {devices}; {hint}.")
 
 
-def _number(options: dict[str, str], name: str, default: int) -> int:
-    text = options.get(name, str(default))
-    if not text.lstrip("-").isdecimal() or (name in options and int(text) < 1):
-        raise UsageError(f"{name} is {text}; it must be a whole number, 1 or more.")
+def _number(name: str, config: "ClusterConfig", path: Path, options: dict[str, str]) -> int:
+    """A whole number, 1 or more: the option of that name, or what the file has."""
+    option = f"--{name}"
+    text = options.get(option, str(getattr(config, name)))
+    if option not in options and text == "-1":  # accelerate's own default
+        raise UsageError(f"{path} does not say how many processes to start: add {option} N.")
+    if not text.isdecimal() or int(text) < 1:
+        where = option if option in options else f"{path}: `{name}`"
+        raise UsageError(f"{where} is {text}; it must be a whole number, 1 or more.")
     return int(text)
 
 
@@ -149,6 +187,7 @@ def _run_here(args: Any) -> int:
 
 def _run_processes(args: Any) -> int:
     from accelerate.commands.launch import launch_command
+    from accelerate.utils import patch_environment
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     # torchrun passes SIGTERM and SIGINT on as well, but kills what is still saving 30 seconds later, and raises.
@@ -156,7 +195,7 @@ def _run_processes(args: Any) -> int:
     # Its errors are told below.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
-        with _signals_passed_on():
+        with patch_environment(**{_LAUNCHER: os.getpid()}), _signals_passed_on():
             launch_command(args)
     except ChildFailedError as error:
         return _report(error.failures)
@@ -169,8 +208,12 @@ def _signals_passed_on() -> Iterator[None]:
     import psutil
 
     def pass_on(number: int, frame: Any) -> None:
-        for child in psutil.Process().children():
+        children = psutil.Process().children()
+        for child in children:
             child.send_signal(number)
+        if not children:  # still waiting for other machines
+            signal.signal(number, previous[signal.Signals(number)])
+            os.kill(os.getpid(), number)
 
     previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

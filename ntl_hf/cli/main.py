@@ -8,7 +8,7 @@ from typing import Any
 from .. import __version__
 from . import inspect, quickstart, sft, train
 from .errors import UsageError, report
-from .launch import launch, split_options
+from .launch import end_with_launcher, launch, split_options
 
 _SCRIPTS = {command.name: command for command in (sft.COMMAND, train.COMMAND)}
 
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Their options are the fields of the argument classes: hundreds, and slow to import for every `--help`.
         if argv and argv[0] in _SCRIPTS:
+            end_with_launcher()
             options, words = split_options(argv[1:])
             return launch(argv[0], options, words) if options else _SCRIPTS[argv[0]].run(words)
         args = _parser().parse_args(argv)

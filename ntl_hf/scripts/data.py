@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from datasets import Dataset, load_dataset
+from datasets.exceptions import DatasetsError
 
 from .tasks import TASKS
 
@@ -81,11 +82,22 @@ def _check_arguments(data_args: DataArguments) -> None:
 
 
 def _load_split(data_args: DataArguments, split: str, limit: int | None) -> Dataset:
-    if data_args.task is None:
-        dataset = load_dataset(data_args.dataset_name, data_args.dataset_config, split=split)
-    else:
-        dataset = TASKS[data_args.task](data_args, split)
+    dataset = _load_named(data_args, split) if data_args.task is None else TASKS[data_args.task](data_args, split)
     dataset = dataset if limit is None else dataset.select(range(min(limit, len(dataset))))
     if not len(dataset):
         raise ValueError(f"The split '{split}' has no rows.")
+    return dataset
+
+
+def _load_named(data_args: DataArguments, split: str) -> Dataset:
+    try:
+        dataset = load_dataset(data_args.dataset_name, data_args.dataset_config, split=split)
+    except DatasetsError as error:
+        raise ValueError(f"{data_args.dataset_name} cannot be read: {error.__cause__ or error}") from error
+    for name in ("prompt", "completion", "text"):
+        if name in dataset.column_names and dataset.data.column(name).null_count:
+            raise ValueError(
+                f"{data_args.dataset_name}, split '{split}': {dataset.data.column(name).null_count} rows have no "
+                f"'{name}' (null); remove them or fill them in."
+            )
     return dataset

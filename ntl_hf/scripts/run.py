@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainingArguments
+from transformers.trainer_utils import TrainOutput
 
-from ..checkpoints import resolve_checkpoint
+from ..checkpoints import checkpoint_problem, list_checkpoints, resolve_checkpoint, step_of
 from ..interrupt import InterruptCallback
 
 logger = logging.getLogger(__name__)
@@ -20,21 +21,38 @@ def claim_output_dir(args: TrainingArguments) -> None:
     """Settle `args.resume_from_checkpoint`: a folder or None; leave no doubt about whose folder `output_dir` is.
 
     Raises:
-        ValueError: there is no such checkpoint, or the output folder holds another run and this one does not resume
-            it.
+        ValueError: there is no such checkpoint, or the output folder holds another run, or later checkpoints than the
+            one that this run resumes.
     """
     folder = Path(str(args.output_dir))
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
     wanted, args.resume_from_checkpoint = args.resume_from_checkpoint, None
-    args.resume_from_checkpoint = resolve_checkpoint(wanted, folder)
-    if args.resume_from_checkpoint is not None:
-        return
-    # "auto" begins again where a run was killed before its first checkpoint was whole.
-    marks = RUN_MARKS if str(wanted).lower() == "auto" else (CHECKPOINTS, *RUN_MARKS)
+    checkpoint = args.resume_from_checkpoint = resolve_checkpoint(wanted, folder)
+    if checkpoint is not None and Path(checkpoint).resolve().parent == folder.resolve():
+        _check_is_last(Path(checkpoint), folder)
+    else:
+        _check_is_free(folder, is_auto=str(wanted).lower() == "auto")
+
+
+def _check_is_last(checkpoint: Path, folder: Path) -> None:
+    """The next "auto" would go on from a later one, and from what this run has left behind."""
+    later = [each for each in list_checkpoints(folder) if step_of(each) > step_of(Path(checkpoint.resolve()))]
+    later = [each for each in later if checkpoint_problem(each) is None]
+    if later:
+        raise ValueError(
+            f"`output_dir` {folder} has later checkpoints than {checkpoint.name} ({later[0].name}). Move them away, "
+            "or choose another `output_dir`."
+        )
+
+
+def _check_is_free(folder: Path, is_auto: bool) -> None:
+    # "auto" begins again where a run was killed before its first checkpoint was complete.
+    marks = RUN_MARKS if is_auto else (CHECKPOINTS, *RUN_MARKS)
     found = sorted(path.name for mark in marks for path in folder.glob(mark))
     if found:
-        hint = ", or continue that run with --resume_from_checkpoint auto" if list(folder.glob(CHECKPOINTS)) else ""
+        is_resumable = not is_auto and list(folder.glob(CHECKPOINTS))
+        hint = ", or continue that run with --resume_from_checkpoint auto" if is_resumable else ""
         raise ValueError(
             f"`output_dir` {folder} holds another run ({', '.join(found[:4])}). Choose another folder{hint}."
         )
@@ -57,23 +75,28 @@ def train(trainer: Any) -> None:
         # Several modes start with exit code 0 as something else; this tells.
         several = f"{accelerator.num_processes} processes, {accelerator.distributed_type.value}"
         logger.warning("Training in %s.", several if accelerator.num_processes > 1 else "one process")
+    # To the end, so that the model is not lost to a signal in the middle of its last save.
     with InterruptCallback() as interrupt:
         trainer.add_callback(interrupt)
         result = trainer.train(resume_from_checkpoint=trainer.args.resume_from_checkpoint)
-    if interrupt.stopped_at is not None and interrupt.stopped_at < trainer.state.max_steps:
-        if accelerator.is_main_process:
+        if not interrupt.has_interrupted(trainer.state):
+            _save(trainer, result)
+        elif accelerator.is_main_process:
             logger.warning(
                 "Interrupted: checkpoint-%d is saved in %s. Continue with --resume_from_checkpoint auto.",
                 interrupt.stopped_at,
                 trainer.args.output_dir,
             )
-        return
-    trainer.save_model()
+
+
+def _save(trainer: Any, result: TrainOutput) -> None:
+    # First, as saving the model pushes it, which may fail.
     trainer.save_state()
     if Path(trainer.args.resume_from_checkpoint or "").name != f"checkpoint-{result.global_step}":
         # Of a run that was finished already, there is nothing new to tell.
         trainer.log_metrics("train", result.metrics)
         trainer.save_metrics("train", result.metrics)
+    trainer.save_model()
     if trainer.args.push_to_hub:
         trainer.push_to_hub()
     else:

@@ -62,19 +62,6 @@ def check_same_everywhere(config: NTLConfig, checkpoint: str | None) -> None:
             raise ValueError(f"Processes 0 and {process} have different settings ({'; '.join(differing)}).")
 
 
-def check_same_tokens(saved: dict[str, int], given: dict[str, int], folder: str) -> None:
-    """Raise `ValueError` if two vocabularies, from token to id, differ; `folder` is where the first is from."""
-    if saved == given:
-        return
-    differing = [token for token, number in saved.items() if given.get(token) != number]
-    example = differing[0] if differing else next(token for token in given if token not in saved)
-    raise ValueError(
-        f"{folder} was trained with another tokenizer: it has {len(saved):,} tokens and this one {len(given):,}, and "
-        f"{example!r} is {saved.get(example, 'not a token')} there and {given.get(example, 'not a token')} here. "
-        "Resume with the tokenizer and the model that it was trained with, or choose another `output_dir`."
-    )
-
-
 def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
     """Return the number of logits of `model`; raise `ValueError` if a number token has none."""
     vocab_size = int(model.config.get_text_config().vocab_size)

@@ -17,6 +17,7 @@ from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
+from ..interrupt import keep_workers
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
 from ..quantized import keep_differentiable
@@ -154,6 +155,12 @@ class NTLMixin(NTLSavingMixin):
         if checkpoint is not None:
             self.check_checkpoint(checkpoint)
         return super().train(checkpoint, *args, **kwargs)
+
+    def get_train_dataloader(self) -> Any:
+        return keep_workers(super().get_train_dataloader())
+
+    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
+        return keep_workers(super().get_eval_dataloader(*args, **kwargs))
 
     # ---- Counting ----
 

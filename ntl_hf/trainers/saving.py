@@ -9,16 +9,19 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer
-from transformers.trainer_utils import rotate_checkpoints
+from transformers.trainer_utils import sort_checkpoints
 
-from ..checkpoints import begin_checkpoint, checkpoint_problem, finish_checkpoint, list_checkpoints
+from ..checkpoints import begin_checkpoint, checkpoint_problem, finish_checkpoint, list_checkpoints, remove_checkpoint
 from ..config import FILE_NAME, NTLConfig
+from ..interrupt import InterruptCallback
 from ..model_card import TAGS, add_section
-from .checks import check_same_tokens
+from .resume_checks import check_same_deepspeed, check_same_model, check_same_tokens, warn_without_optimizer
 
 
 class NTLSavingMixin:
     """What `NTLMixin` writes beside the stock trainer's files, and reads back; needs its `ntl_config`."""
+
+    _is_unfinished = False
 
     # ---- Writing ----
 
@@ -36,31 +39,75 @@ class NTLSavingMixin:
         if self.args.should_save:
             begin_checkpoint(folder)
         self.accelerator.wait_for_everyone()
-        with self._no_rotation():
+        with self._unfinished():
             super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             # They were saved while rotation was off.
             torch.save(self.args, folder / "training_args.bin")
-            finish_checkpoint(folder)
+            finish_checkpoint(folder, self._parallelism())
+        if self.args.push_to_hub:
+            self._push_from_checkpoint(str(folder))
+        if self.args.should_save:
             self._rotate(run_dir)
 
     @contextmanager
-    def _no_rotation(self) -> Iterator[None]:
-        """The stock method deletes old ones before the new one has its manifest: killed there, none would be whole."""
+    def _unfinished(self) -> Iterator[None]:
+        """The stock method pushes the new checkpoint, and deletes old ones, before it has its manifest."""
         limit, self.args.save_total_limit = self.args.save_total_limit, None
+        self._is_unfinished = True
         try:
             yield
         finally:
             self.args.save_total_limit = limit
+            self._is_unfinished = False
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        if self._is_unfinished:
+            return
+        if self.is_world_process_zero():
+            self.ntl_config.save(self.args.output_dir)
+        super()._push_from_checkpoint(checkpoint_folder)
 
     def _rotate(self, run_dir: Path) -> None:
-        limit = self.args.save_total_limit
+        limit, best = self.args.save_total_limit, self.state.best_model_checkpoint
         if not limit or limit < 0:
             return
-        # Half-written ones are no substitute for those that the limit is to keep.
-        limit += sum(checkpoint_problem(folder) is not None for folder in list_checkpoints(run_dir))
-        rotate_checkpoints(str(run_dir), limit, self.state.best_model_checkpoint, use_mtime=True)
+        folders = sort_checkpoints(str(run_dir), use_mtime=True, best_model_checkpoint=best)
+        # Half-written ones are no substitute for those that the limit is to keep, nor is the best for the last.
+        half = sum(checkpoint_problem(folder) is not None for folder in folders)
+        protected = len({folders[-1], str(Path(best)) if best in folders else folders[-1]})
+        for folder in folders[: -max(limit + half, protected)]:
+            remove_checkpoint(Path(folder))
+
+    def _finalize_training(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the stock method, which may load the best model and keep its checkpoint alone: not of half a run."""
+        loads_best, interrupted = self.args.load_best_model_at_end, self._is_interrupted()
+        self.args.load_best_model_at_end = loads_best and not interrupted
+        try:
+            with self._unfinished():
+                output = super()._finalize_training(trial, *args, **kwargs)
+        finally:
+            self.args.load_best_model_at_end = loads_best
+        best = self.state.best_model_checkpoint
+        if self.args.should_save and self.args.save_total_limit == 1 and best is not None and not interrupted:
+            for folder in list_checkpoints(self._get_output_dir(trial)):
+                if not folder.samefile(best):
+                    remove_checkpoint(folder)
+        return output
+
+    def _is_interrupted(self) -> bool:
+        callbacks = [each for each in self.callback_handler.callbacks if isinstance(each, InterruptCallback)]
+        return any(each.has_interrupted(self.state) for each in callbacks)
+
+    def _parallelism(self) -> dict[str, Any]:
+        """How the processes share the work, for whoever resumes."""
+        plugin = getattr(self.accelerator.state, "deepspeed_plugin", None)
+        return {
+            "distributed_type": self.accelerator.distributed_type.value,
+            "num_processes": self.accelerator.num_processes,
+            "zero_stage": None if plugin is None else plugin.zero_stage,
+        }
 
     def create_model_card(self, *args: Any, tags: str | list[str] | None = None, **kwargs: Any) -> None:
         tags = [tags] if isinstance(tags, str) else list(tags or ())
@@ -73,13 +120,16 @@ class NTLSavingMixin:
     # ---- Resuming ----
 
     def check_checkpoint(self, folder: str) -> None:
-        """Raise `ValueError` if a checkpoint has another tokenizer; warn if it has other settings of the number loss.
+        """Raise `ValueError` for one of another tokenizer, model or DeepSpeed setting; warn of other settings.
 
         `train` calls it; call it yourself to know before a long set-up.
         """
         tokenizer = self.processing_class
         if hasattr(tokenizer, "get_vocab") and (Path(folder) / "tokenizer_config.json").is_file():
             check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), folder)
+        check_same_model(Path(folder), self.model)
+        check_same_deepspeed(Path(folder), self._parallelism())
+        warn_without_optimizer(Path(folder))
         self._warn_about_other_settings(folder)
 
     def _warn_about_other_settings(self, folder: str) -> None:

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +67,21 @@ CONFIGS = {
     "unknown keys": ("distributed_type: MULTI_GPU\nnum_procs: 2\n", r"unknown keys \(\['num_procs'\]\)"),
     "no mode": ("num_processes: 2\n", "`distributed_type` must be specified"),
     "unknown mode": ("distributed_type: ZERO3\n", "'ZERO3' is not a valid DistributedType"),
+    "a mode that is not ours": (
+        "distributed_type: XLA\nnum_processes: 2\n",
+        "`distributed_type: XLA` is not supported",
+    ),
+    "no precision": ("distributed_type: MULTI_GPU\nmixed_precision: bf17\n", "`mixed_precision` is 'bf17'"),
+    "no machine": (
+        "distributed_type: MULTI_GPU\nnum_processes: 2\nnum_machines: 0\n",
+        "wrong.yaml: `num_machines` is 0",
+    ),
+    "a word for a number": ("distributed_type: MULTI_GPU\nnum_processes: two\n", "wrong.yaml: `num_processes` is two"),
+    "several processes for one": ("distributed_type: 'NO'\nnum_processes: 2\n", "starts one process, not 2"),
+    "fewer GPUs named than used": (
+        "distributed_type: MULTI_GPU\nnum_processes: 2\ngpu_ids: '0'\n",
+        "for 2 processes on this machine",
+    ),
     "a list": ("- 1\n", "no accelerate configuration"),
     "empty": ("", "no accelerate configuration"),
     "no YAML": ("a: [1\n", "no accelerate configuration"),
@@ -91,6 +108,12 @@ OPTIONS = {
     "a flag for a value": (["--accelerate_config", "--num_processes", "2"], "--accelerate_config needs a value"),
     "no configuration": (["--num_processes", "2"], "name an --accelerate_config"),
     "no processes": (["--accelerate_config", "ddp", "--num_processes", "0"], "--num_processes is 0"),
+    "no port": (["--accelerate_config", "ddp", "--main_process_port", "abc"], "--main_process_port is abc"),
+    "no address": (["--accelerate_config", "ddp", "--num_machines", "2"], "need --main_process_ip"),
+    "several processes for one": (
+        ["--accelerate_config", "single", "--num_processes", "2"],
+        "starts one process, not 2",
+    ),
     "not a number": (["--accelerate_config", "ddp", "--num_processes", "two"], "--num_processes is two"),
 }
 
@@ -111,7 +134,7 @@ def test_devices_are_counted_for_each_machine(monkeypatch):
     monkeypatch.setattr("torch.accelerator.device_count", lambda: 4)
     started = []
     monkeypatch.setattr(launcher, "_run_processes", lambda args: started.append(args.num_processes) or 0)
-    words = ["sft", "--accelerate_config", "ddp", "--num_processes", "8", "--num_machines"]
+    words = ["sft", "--accelerate_config", "ddp", "--num_processes", "8", "--main_process_ip", "::1", "--num_machines"]
     assert main([*words, "2"]) == 0 and started == [8]
     assert main([*words, "1"]) == 2
 
@@ -127,6 +150,35 @@ def _check_refused(words, message, capsys):
     assert len(error) == 1 and error[0].startswith("ntl-hf: error: ")
     with pytest.raises(UsageError, match=message):
         raise UsageError(error[0])
+
+
+def test_a_signal_that_nobody_else_can_have_ends_the_launcher():
+    """While it waits for other machines, it has no processes to pass it on to."""
+    child = os.fork()
+    if not child:
+        with launcher._signals_passed_on():
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process of its parent's end")
+def test_processes_end_with_a_launcher_that_is_killed(monkeypatch):
+    read, write = os.pipe()
+    parent = os.fork()
+    if not parent:
+        monkeypatch.setenv("NTL_HF_LAUNCHER_PID", str(os.getpid()))
+        if not os.fork():
+            launcher.end_with_launcher()
+            os.write(write, b"ready")
+            signal.pause()
+        signal.pause()
+    os.close(write)
+    assert os.read(read, 5) == b"ready"
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    ready, _, _ = select.select([read], [], [], 20)
+    assert ready and os.read(read, 1) == b"", "the pipe's last writer is still there"
 
 
 def _launch(folder, *words):

@@ -99,6 +99,56 @@ def test_an_output_folder_that_holds_another_run(recipe, tmp_path, capsys):
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")}
 
 
+def test_a_checkpoint_of_another_folder_does_not_overwrite_this_one(recipe, tmp_path, capsys):
+    first, second = str(tmp_path / "first"), str(tmp_path / "second")
+    for folder in (first, second):
+        assert main(["sft", "--config", recipe(), "--output_dir", folder]) == 0
+    resume = ["--resume_from_checkpoint", f"{first}/checkpoint-1"]
+    assert main(["sft", "--config", recipe(), "--output_dir", second, *resume]) == 2
+    assert "holds another run" in capsys.readouterr().err
+    assert main(["sft", "--config", recipe(), "--output_dir", str(tmp_path / "third"), *resume]) == 0
+
+
+def test_an_earlier_checkpoint_does_not_start_a_second_course_in_the_same_folder(recipe, tmp_path, capsys):
+    assert main(["sft", "--config", recipe()]) == 0
+    first, last = tmp_path / "out" / "checkpoint-1", tmp_path / "out" / "checkpoint-2"
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", str(first)]) == 2
+    assert "later checkpoints than checkpoint-1 (checkpoint-2)" in capsys.readouterr().err
+    (last / "checkpoint_manifest.json").unlink()
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", f"{first}/"]) == 0
+
+
+def test_auto_begins_anew_but_not_over_a_model(recipe, tmp_path, capsys):
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", "auto"]) == 0
+    for folder in (tmp_path / "out").glob("checkpoint-*"):
+        (folder / "checkpoint_manifest.json").unlink()
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", "auto"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "holds another run" in error and "--resume_from_checkpoint" not in error
+    for name in ("adapter_model.safetensors", "adapter_config.json", "trainer_state.json"):
+        (tmp_path / "out" / name).unlink()
+    assert main(["sft", "--config", recipe(), "--resume_from_checkpoint", "auto"]) == 0
+
+
+@pytest.mark.parametrize("command", ["sft", "train"])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            '{"prompt": "1+1=", "completion": "2"}\n{"prompt": "1+2=", "completion": null}\n',
+            "1 rows have no 'completion'",
+        ),
+        ('{"prompt": "1+1=", "completion": "2"}\n{oops\n', "cannot be read: "),
+    ],
+)
+def test_a_data_set_of_ones_own_that_is_broken(command, rows, message, recipe, tmp_path, capsys):
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text(rows)
+    assert main([command, "--config", recipe(task=None, data_path=None, dataset_name=str(folder))]) == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
 def test_help_names_the_settings(capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["sft", "--help"])

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 from transformers import TrainerCallback
@@ -36,7 +37,9 @@ class SignalAt(TrainerCallback):
 
 
 # The evaluation that is due at the end of an epoch is left out; it would have drawn from the random state of dropout.
-@pytest.mark.parametrize(("strategy", "step", "dropout"), [("no", 3, 0.1), ("epoch", 3, 0.1), ("epoch", 4, 0.0)])
+@pytest.mark.parametrize(
+    ("strategy", "step", "dropout"), [("no", 3, 0.1), ("epoch", 3, 0.1), ("epoch", 4, 0.0), ("steps", 4, 0.0)]
+)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_stops_with_a_checkpoint_and_resumes_bit_for_bit(strategy, step, dropout, number, tmp_path):
     settings = {
@@ -45,6 +48,8 @@ def test_stops_with_a_checkpoint_and_resumes_bit_for_bit(strategy, step, dropout
         "optim": "adamw_torch",
         "save_strategy": strategy,
         "eval_strategy": strategy,
+        "save_steps": 2,
+        "eval_steps": 2,
         "ntl_weight_schedule": "linear",
     }
 
@@ -63,11 +68,42 @@ def test_stops_with_a_checkpoint_and_resumes_bit_for_bit(strategy, step, dropout
     assert stopped.state.global_step == step and (folder / f"checkpoint-{step}").is_dir()
     assert not (folder / "model.safetensors").exists(), "what is not finished looks finished"
     evaluated = [log["step"] for log in stopped.state.log_history if "eval_loss" in log]
-    assert evaluated == ([2] if strategy == "epoch" else []), "the time that is left went into an evaluation"
+    assert evaluated == ([] if strategy == "no" else [2]), "the time that is left went into an evaluation"
     resumed = trainer("stopped", seed=1)
     resumed.args.resume_from_checkpoint = "auto"
     run.train(resumed)
     assert relative_difference(parameters(resumed.model), parameters(whole.model)) == 0
+
+
+class SignalToAll(SignalAt):
+    """As a scheduler does it: to all processes, the data loaders' workers included."""
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            children = psutil.Process().children()
+            assert len(children) >= 2, "there are no workers"
+            for process in [*children, psutil.Process()]:
+                process.send_signal(self.number)
+            time.sleep(0.2)  # for the workers to end, if they do
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("persistent", [False, True])
+def test_the_workers_of_the_data_loader_live_on(number, persistent, tmp_path):
+    workers = {"dataloader_num_workers": 2, "dataloader_persistent_workers": persistent}
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, rows=64, max_steps=8, eval_steps=3, **workers)
+    trainer.args.eval_strategy = "steps"  # those of the evaluation as well
+    trainer.add_callback(SignalToAll(4, number))
+    run.train(trainer)
+    assert trainer.state.global_step == 5 and (tmp_path / "checkpoint-5").is_dir()
+
+
+def test_a_signal_during_the_last_save_waits(tmp_path, monkeypatch):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=2)
+    stock = trainer.save_model
+    monkeypatch.setattr(trainer, "save_model", lambda *args: (os.kill(os.getpid(), signal.SIGTERM), stock(*args)))
+    run.train(trainer)
+    assert (tmp_path / "model.safetensors").is_file() and (tmp_path / "trainer_state.json").is_file()
 
 
 @pytest.mark.parametrize("resume", ["true", "auto"])
@@ -97,7 +133,7 @@ def test_a_second_signal_ends_at_once_if_it_is_a_second_wish(seconds, monkeypatc
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_two_processes_stop_at_the_same_step(number, tmp_path):
-    """Through the launcher. A terminal sends SIGINT to all processes, and the launcher passes it on once more."""
+    """Through the launcher, which passes the signals on."""
     recipe = str(write_recipe(tmp_path, max_steps=100000, save_steps=100000))
     command = [sys.executable, "-m", "ntl_hf.cli.main", "sft", "--config", recipe, "--accelerate_config"]
     command += [str(ROOT / "tests" / "accelerate" / "ddp.yaml")]

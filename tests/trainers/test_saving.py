@@ -1,17 +1,22 @@
 """What the trainers write beside the stock files: manifests, settings, the model card; and what they read back."""
 
 import json
+from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from transformers import Trainer, TrainingArguments
+from peft import LoraConfig
+from safetensors.torch import load_file
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from ntl_hf import NTLConfig, NTLSFTTrainer, NTLTrainer
-from ntl_hf.checkpoints import MANIFEST, checkpoint_problem, list_checkpoints
+from ntl_hf import InterruptCallback, NTLConfig, NTLSFTTrainer, NTLTrainer
+from ntl_hf.checkpoints import MANIFEST, checkpoint_problem, finish_checkpoint, list_checkpoints
 from ntl_hf.model_card import TAGS
 from ntl_hf.trainers.checks import check_same_everywhere
-from tests.build import make_trainer
+from ntl_hf.trainers.resume_checks import check_same_deepspeed
+from tests.build import make_trainer, parameters, relative_difference
 from tests.tiny import CHARACTERS, char_tokenizer, tiny_model
 
 BOTH = pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
@@ -101,6 +106,107 @@ def test_processes_with_different_settings_are_told_apart(monkeypatch):
         check_same_everywhere(NTLConfig(), None)
 
 
+def test_train_compares_the_processes(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("ntl_hf.trainers.checks.gather_object", lambda mine: seen.append(mine) or mine)
+    make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_weight=0.7).train()
+    assert seen[0][0]["weight"] == 0.7 and seen[0][0]["resume_from_checkpoint"] is None
+
+
+class Metrics:
+    """Evaluations whose second is the best."""
+
+    def __init__(self):
+        self.losses = [3.0, 1.0, 2.0, 2.0, 2.0]
+
+    def __call__(self, trainer):
+        stock = trainer.evaluation_loop
+
+        def evaluation_loop(*args, **kwargs):
+            output = stock(*args, **kwargs)
+            output.metrics["eval_loss"] = self.losses.pop(0)
+            return output
+
+        trainer.evaluation_loop = evaluation_loop
+
+
+BEST = {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True, **EVERY_STEP}
+
+
+def test_the_best_checkpoint_outlives_the_limit(tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=5, save_total_limit=2, **BEST)
+    Metrics()(trainer)
+    trainer.train()
+    assert [folder.name for folder in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-2"]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_of_a_finished_run_the_best_one_is_left_of_an_interrupted_one_the_last_too(interrupted, tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=5, save_total_limit=1, **BEST)
+    Metrics()(trainer)
+    interrupt = InterruptCallback()
+    trainer.add_callback(interrupt)
+    if interrupted:
+        trainer.add_callback(WantsToStop(interrupt, step=4))
+    trainer.train()
+    names = [folder.name for folder in list_checkpoints(tmp_path)]
+    assert names == (["checkpoint-4", "checkpoint-2"] if interrupted else ["checkpoint-2"])
+    best = load_file(tmp_path / "checkpoint-2" / "model.safetensors")
+    assert (relative_difference(parameters(trainer.model), best) == 0) == (not interrupted), "the best model is loaded"
+    assert trainer.args.load_best_model_at_end
+
+
+class WantsToStop(TrainerCallback):
+    def __init__(self, interrupt, step):
+        self.interrupt, self.step = interrupt, step
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.step - 1:
+            self.interrupt._wanted_at = 0.0
+
+
+def test_a_checkpoint_of_another_model_or_adapter_is_refused(tmp_path):
+    def trainer(r=None, **shape):
+        adapter = {"peft_config": LoraConfig(r=r, target_modules="all-linear")} if r else {}
+        model = tiny_model("llama", **shape)
+        return make_trainer(NTLTrainer, model, tmp_path / "run", max_steps=1, trainer_options=adapter, **EVERY_STEP)
+
+    def refused(other, message):
+        with pytest.raises(ValueError, match=message):
+            other.train(str(tmp_path / "run" / "checkpoint-1"))
+
+    trainer().train()
+    refused(trainer(num_hidden_layers=1), "num_hidden_layers 2 and 1")
+    refused(trainer(r=4), "adapter None and 'LORA'")
+    trainer(r=4).train()
+    refused(trainer(r=8), "r 4 and 8")
+    refused(trainer(), "adapter 'LORA' and None")
+    trainer(r=4).train(str(tmp_path / "run" / "checkpoint-1"))
+
+
+def test_what_deepspeed_cannot_resume_is_refused(tmp_path):
+    def write(kind, processes, stage=None):
+        return {"distributed_type": kind, "num_processes": processes, "zero_stage": stage}
+
+    zero3 = write("DEEPSPEED", 2, 3)
+    finish_checkpoint(tmp_path, zero3)
+    check_same_deepspeed(tmp_path, zero3)
+    for other in (write("DEEPSPEED", 2, 2), write("DEEPSPEED", 4, 3), write("MULTI_GPU", 2)):
+        with pytest.raises(ValueError, match=r"saved by 2 processes \(DEEPSPEED, ZeRO-3\), this run has"):
+            check_same_deepspeed(tmp_path, other)
+    finish_checkpoint(tmp_path, write("MULTI_GPU", 2))
+    check_same_deepspeed(tmp_path, write("NO", 1))
+    with pytest.raises(ValueError, match="same number of processes"):
+        check_same_deepspeed(tmp_path, zero3)
+
+
+def test_a_checkpoint_without_its_optimizer_is_resumed_with_a_warning(tmp_path):
+    settings = {"save_only_model": True, **EVERY_STEP}
+    make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=1, **settings).train()
+    with pytest.warns(UserWarning, match="no state of the optimizer"):
+        make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=2).train(True)
+
+
 @BOTH
 def test_the_model_card_has_settings_citation_and_tags(trainer_class, tmp_path):
     trainer = make_trainer(trainer_class, tiny_model(), tmp_path, ntl_weight=0.7, ntl_loss="mae")
@@ -117,6 +223,23 @@ def test_the_card_of_a_baseline_does_not_claim_the_loss(tmp_path):
     make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, ntl_weight=0.0).create_model_card()
     card = ModelCard.load(tmp_path / "README.md")
     assert not set(TAGS) & set(card.data.tags) and "cross entropy alone" in card.text
+
+
+def test_a_checkpoint_is_pushed_when_it_is_whole(tmp_path, monkeypatch):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=1, hub_strategy="checkpoint", **EVERY_STEP)
+    trainer.hub_model_id, trainer.push_in_progress, pushed = "somebody/numbers", None, {}
+    trainer.args.push_to_hub = True  # later than `__init__`, which would ask the hub
+
+    class Hub:
+        def upload_folder(self, repo_id, folder_path, **kwargs):
+            pushed[Path(folder_path).name] = {path.name for path in Path(folder_path).iterdir()}
+            pushing: Future = Future()
+            pushing.set_result(None)
+            return pushing
+
+    monkeypatch.setattr("transformers.trainer.hf_api", Hub)
+    trainer.train()
+    assert MANIFEST in pushed["checkpoint-1"] and "ntl_config.json" in pushed[tmp_path.name]
 
 
 @BOTH
