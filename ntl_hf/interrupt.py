@@ -109,8 +109,10 @@ def keep_workers(dataloader: Any) -> Any:
     Schedulers signal all processes; without its workers, the trainer would not get as far as its checkpoint.
     """
     inner = getattr(dataloader, "base_dataloader", dataloader)  # accelerate's stands before the one that has them
-    if getattr(inner, "num_workers", 0) > 0:
-        inner.worker_init_fn = partial(_start_worker, inner.worker_init_fn)
+    start = getattr(inner, "worker_init_fn", None)
+    is_kept = isinstance(start, partial) and start.func is _start_worker
+    if getattr(inner, "num_workers", 0) > 0 and not is_kept:
+        inner.worker_init_fn = partial(_start_worker, start)
     return dataloader
 
 

@@ -23,7 +23,7 @@ HELP = (
     f"config`, or single, ddp, fsdp2, zero2, zero3, zero3-offload. With it: {', '.join(OPTIONS[1:])}."
 )
 _PRECISIONS = ("no", "fp16", "bf16", "fp8")
-_LAUNCHER = "NTL_HF_LAUNCHER_PID"
+_LAUNCHED = "NTL_HF_LAUNCHED"
 # In a checkout, and in an installed package.
 _FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
 
@@ -74,17 +74,13 @@ def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
 
 
 def end_with_launcher() -> None:
-    """In a process that the launcher has started, on Linux: be killed when the launcher is.
+    """In a process that the launcher has started, on Linux: be killed when its parent is.
 
     It would train on, and a new run on the same folder would begin beside it.
     """
-    launcher = os.environ.get(_LAUNCHER)
-    if launcher is None or sys.platform != "linux":
-        return
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != int(launcher):  # it was killed just before
-        os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get(_LAUNCHED) and sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def find_config(name: str) -> Path:
@@ -195,7 +191,7 @@ def _run_processes(args: Any) -> int:
     # Its errors are told below.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
-        with patch_environment(**{_LAUNCHER: os.getpid()}), _signals_passed_on():
+        with patch_environment(**{_LAUNCHED: 1}), _signals_passed_on():
             launch_command(args)
     except ChildFailedError as error:
         return _report(error.failures)

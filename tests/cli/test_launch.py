@@ -167,7 +167,7 @@ def test_processes_end_with_a_launcher_that_is_killed(monkeypatch):
     read, write = os.pipe()
     parent = os.fork()
     if not parent:
-        monkeypatch.setenv("NTL_HF_LAUNCHER_PID", str(os.getpid()))
+        monkeypatch.setenv("NTL_HF_LAUNCHED", "1")
         if not os.fork():
             launcher.end_with_launcher()
             os.write(write, b"ready")
