@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ HELP = (
     f"config`, or single, ddp, fsdp2, zero2, zero3, zero3-offload. With it: {', '.join(OPTIONS[1:])}."
 )
 _PRECISIONS = ("no", "fp16", "bf16", "fp8")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LAUNCHED = "NTL_HF_LAUNCHED"
 # In a checkout, and in an installed package.
 _FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
@@ -201,22 +203,33 @@ def _run_processes(args: Any) -> int:
 @contextmanager
 def _signals_passed_on() -> Iterator[None]:
     """SIGTERM and SIGINT reach the processes, which save and end; this one waits for them."""
-    import psutil
-
-    def pass_on(number: int, frame: Any) -> None:
-        children = psutil.Process().children()
-        for child in children:
-            child.send_signal(number)
-        if not children:  # still waiting for other machines
-            signal.signal(number, previous[signal.Signals(number)])
-            os.kill(os.getpid(), number)
-
-    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    # By a thread: the main one may be deep in torch, waiting for other machines, where no handler would run.
+    threading.Thread(target=_pass_on, args=(heard,), daemon=True).start()
+    previous_told = signal.set_wakeup_fd(told)
+    previous = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
     try:
         yield
     finally:
+        signal.set_wakeup_fd(previous_told)
         for number, handler in previous.items():
             signal.signal(number, handler)
+        os.close(told)
+
+
+def _pass_on(heard: int) -> None:
+    import psutil
+
+    while byte := os.read(heard, 1):
+        if byte[0] not in _SIGNALS:
+            continue
+        children = psutil.Process().children()
+        for child in children:
+            child.send_signal(byte[0])
+        if not children:
+            print("ntl-hf: interrupted", file=sys.stderr, flush=True)
+            os._exit(128 + byte[0])
 
 
 def _report(failures: dict[int, Any]) -> int:
