@@ -62,6 +62,25 @@ def test_nothing_is_whole_before_all_is_written_nor_deleted_before_that(tmp_path
     assert seen == [{"checkpoint-1": False}] * 3 + [{"checkpoint-2": False, "checkpoint-1": True}] * 3
 
 
+def test_all_processes_wait_before_the_first_file_and_before_the_manifest(tmp_path, monkeypatch):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=1, **EVERY_STEP)
+    folder, at_barriers = tmp_path / "checkpoint-1", []
+    monkeypatch.setattr(
+        trainer.accelerator, "wait_for_everyone", lambda: at_barriers.append({path.name for path in folder.glob("*")})
+    )
+    trainer.train()
+    assert at_barriers[0] == set()
+    assert {"trainer_state.json", "optimizer.pt"} <= at_barriers[-1] and MANIFEST not in at_barriers[-1]
+    assert checkpoint_problem(folder) is None
+
+
+def test_only_the_process_that_saves_writes_the_settings(tmp_path, monkeypatch):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
+    monkeypatch.setattr(type(trainer.args), "should_save", False)
+    trainer.save_model(str(tmp_path / "model"))
+    assert not (tmp_path / "model").exists()
+
+
 def test_resuming_by_true_and_auto_passes_over_what_is_half_written(tmp_path):
     make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=3, **EVERY_STEP).train("auto")
     (tmp_path / "checkpoint-3" / "optimizer.pt").write_bytes(b"half")
