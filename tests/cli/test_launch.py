@@ -1,6 +1,5 @@
 """`--accelerate_config`: the configurations, what is refused, and runs in two processes."""
 
-import importlib.util
 import json
 import os
 import select
@@ -20,6 +19,7 @@ from ntl_hf.cli.errors import UsageError
 from ntl_hf.cli.launch import find_config, split_options
 from ntl_hf.cli.main import main
 from tests.interrupts.recipe import write_recipe
+from tests.invariants.marks import deepspeed_problem
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["ddp", "fsdp2", "single", "zero2", "zero3", "zero3-offload"]
@@ -189,13 +189,16 @@ def _launch(folder, *words):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
 
 
+_ZERO3_MARKS = [
+    pytest.mark.distributed,
+    pytest.mark.skipif(bool(deepspeed_problem()), reason=str(deepspeed_problem())),
+]
+
+
 @pytest.mark.parametrize(
-    ("mode", "kind"),
-    [("ddp", "MULTI_CPU"), pytest.param("zero3", "DEEPSPEED", marks=pytest.mark.distributed)],
+    ("mode", "kind"), [("ddp", "MULTI_CPU"), pytest.param("zero3", "DEEPSPEED", marks=_ZERO3_MARKS)]
 )
 def test_two_processes_through_the_launcher(mode, kind, tmp_path):
-    if mode == "zero3" and importlib.util.find_spec("deepspeed") is None:
-        pytest.skip("deepspeed is not installed")
     write_recipe(tmp_path, max_steps=2)
     run = _launch(tmp_path, "--accelerate_config", str(ON_CPU / f"{mode}.yaml"))
     assert run.returncode == 0, run.stderr[-3000:]

@@ -132,21 +132,16 @@ def test_train_compares_the_processes(tmp_path, monkeypatch):
     assert seen[0][0]["weight"] == 0.7 and seen[0][0]["resume_from_checkpoint"] is None
 
 
-class Metrics:
-    """Evaluations whose second is the best."""
+def let_the_second_be_the_best(trainer):
+    """Replace the losses of the evaluations."""
+    losses, stock = [3.0, 1.0, 2.0, 2.0, 2.0], trainer.evaluation_loop
 
-    def __init__(self):
-        self.losses = [3.0, 1.0, 2.0, 2.0, 2.0]
+    def evaluation_loop(*args, **kwargs):
+        output = stock(*args, **kwargs)
+        output.metrics["eval_loss"] = losses.pop(0)
+        return output
 
-    def __call__(self, trainer):
-        stock = trainer.evaluation_loop
-
-        def evaluation_loop(*args, **kwargs):
-            output = stock(*args, **kwargs)
-            output.metrics["eval_loss"] = self.losses.pop(0)
-            return output
-
-        trainer.evaluation_loop = evaluation_loop
+    trainer.evaluation_loop = evaluation_loop
 
 
 BEST = {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True, **EVERY_STEP}
@@ -154,7 +149,7 @@ BEST = {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": Tru
 
 def test_the_best_checkpoint_outlives_the_limit(tmp_path):
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=5, save_total_limit=2, **BEST)
-    Metrics()(trainer)
+    let_the_second_be_the_best(trainer)
     trainer.train()
     assert [folder.name for folder in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-2"]
 
@@ -162,7 +157,7 @@ def test_the_best_checkpoint_outlives_the_limit(tmp_path):
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_of_a_finished_run_the_best_one_is_left_of_an_interrupted_one_the_last_too(interrupted, tmp_path):
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=5, save_total_limit=1, **BEST)
-    Metrics()(trainer)
+    let_the_second_be_the_best(trainer)
     interrupt = InterruptCallback()
     trainer.add_callback(interrupt)
     if interrupted:
