@@ -47,6 +47,11 @@ class NTLConfig:
         "For 'was': rescale distances so that the furthest number costs this many times the nearest wrong one. "
         "Above 1.",
     )
+    gaussian_sigma: float = _setting(
+        0.0,
+        "Gaussian label smoothing of number tokens (Gaussian cross entropy): standard deviation of the targets, in "
+        "units of the values. 'was' then measures the distance to them. 0: the true token alone.",
+    )
     p: float = _setting(2.0, "Exponent of 'lp'. At least 1.")
     huber_delta: float = _setting(1.0, "Error, in units of the values, at which 'huber' turns from square to linear.")
     weight_schedule: str = _setting(
@@ -72,9 +77,15 @@ class NTLConfig:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"`{prefix}{name}` is {getattr(self, name)!r}; it must be true or false.")
         _check_number(prefix + "weight", self.weight, minimum=0)
+        _check_number(prefix + "gaussian_sigma", self.gaussian_sigma, minimum=0)
         _check_number(prefix + "p", self.p, minimum=1)
         _check_number(prefix + "huber_delta", self.huber_delta, minimum=0, exclusive=True)
         _check_number(prefix + "warmup_steps", self.warmup_steps, minimum=0)
+        if self.squash_factor is not None and self.gaussian_sigma > 0:
+            raise ValueError(
+                f"`{prefix}squash_factor` goes with the distances to one true number, and `{prefix}gaussian_sigma` "
+                "makes many of it. Remove one of them."
+            )
         if self.squash_factor is not None:
             _check_number(prefix + "squash_factor", self.squash_factor, minimum=1, exclusive=True)
             if self.loss != "was":
@@ -82,6 +93,11 @@ class NTLConfig:
                     f"`{prefix}squash_factor` rescales the distances of '{prefix}loss=was'; '{self.loss}' has none. "
                     f"Remove it, or set `{prefix}loss` to 'was'."
                 )
+
+    @property
+    def needs_numbers(self) -> bool:
+        """Whether anything but cross entropy is trained."""
+        return self.weight > 0 or self.gaussian_sigma > 0
 
     def save(self, folder: str | Path) -> Path:
         """Write the settings as `ntl_config.json` into `folder`, which must exist, and return the file's path."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .config import NTLConfig
 from .head import IGNORE_INDEX, head_from_logits, log_normalizers, number_logits_of, shift_labels
-from .losses import NumberLoss, expected_value, reduce_losses
+from .losses import GaussianSmoothing, NumberLoss, expected_value, gaussian_targets, reduce_losses
 from .number_vocab import NumberVocab
 
 
@@ -22,7 +22,8 @@ class NTLoss(nn.Module):
         digits_only: single digits alone count as numbers.
         reweigh: weigh by the probability on number tokens.
         squash_factor: for "was", see `ntl_hf.losses.value_distances`.
-        options: further settings of `NTLConfig` that concern the loss: `p`, `huber_delta`.
+        options: further settings of `NTLConfig` that concern the loss: `p`, `huber_delta`, `gaussian_sigma` (the
+            cross entropy of `with_cross_entropy` is then the Gaussian one).
 
     Raises:
         ValueError: unknown loss or a setting out of range.
@@ -41,7 +42,10 @@ class NTLoss(nn.Module):
         super().__init__()
         config = NTLConfig(loss=loss, digits_only=digits_only, reweigh=reweigh, squash_factor=squash_factor, **options)
         self.vocab = NumberVocab.from_tokenizer(tokenizer, digits_only)
-        self.number_loss = NumberLoss(config, self.vocab.values)
+        sigma = config.gaussian_sigma
+        soft_targets = gaussian_targets(self.vocab.values, self.vocab.forms, sigma) if sigma > 0 else None
+        self.number_loss = NumberLoss(config, self.vocab.values, soft_targets)
+        self.smoothing = None if soft_targets is None else GaussianSmoothing(soft_targets)
 
     def forward(
         self,
@@ -115,7 +119,10 @@ class NTLoss(nn.Module):
         labels = self._checked(logits, labels, ignore_index)
         head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace)
         losses = self._to(logits.device)(head.number_logits, head.target, head.log_mass)
-        return reduce_losses(-head.log_probs, head.label_mask), reduce_losses(losses, head.target >= 0)
+        cross_entropies = -head.log_probs
+        if self.smoothing is not None:
+            cross_entropies = cross_entropies + self.smoothing(head.number_logits, head.target)
+        return reduce_losses(cross_entropies, head.label_mask), reduce_losses(losses, head.target >= 0)
 
     @torch.no_grad()
     def predict_numbers(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,7 +149,7 @@ class NTLoss(nn.Module):
     def _to(self, device: torch.device) -> NumberLoss:
         # People write `NTLoss(tokenizer)` beside a model on a GPU and expect it to follow.
         if self.number_loss.values.device != device:
-            self.number_loss.to(device)
+            self.to(device)
         return self.number_loss
 
 

@@ -1,5 +1,6 @@
 """`NumberVocab`: which token ids are numbers, and what each is worth."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -80,6 +81,13 @@ class NumberVocab:
     def ids_on(self, device: torch.device) -> Tensor:
         """`ids` on a device, copied there once."""
         return self._cached(device, "ids", lambda: self.ids)
+
+    @cached_property
+    def forms(self) -> Tensor:
+        """How each token is written but for its digits, `[D]`, int64: equal for `Ġ12` and `Ġ90`, not for `12`, `Ġ5`."""
+        patterns = [re.sub("[0-9]", "0", token) for token in self.tokens]
+        index = {pattern: i for i, pattern in enumerate(dict.fromkeys(patterns))}
+        return torch.tensor([index[pattern] for pattern in patterns])
 
     @cached_property
     def _largest_id(self) -> int:

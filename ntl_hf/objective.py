@@ -1,15 +1,16 @@
-"""CE + weight * NTL: what is added, what it is divided by, and the logged components."""
+"""CE + weight * NTL: what is added, what it is divided by, and the logged components. CE may have soft targets."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .config import NTLConfig
 from .head import HeadOutput
-from .losses import NumberLoss
+from .losses import GaussianSmoothing, NumberLoss, gaussian_targets
 from .number_vocab import NumberVocab
 
 # What is summed over positions, for the log.
@@ -41,7 +42,10 @@ class NTLObjective:
     def __init__(self, vocab: NumberVocab, config: NTLConfig) -> None:
         self.vocab = vocab
         self.config = config
-        self.number_loss = NumberLoss(config, vocab.values)
+        sigma = config.gaussian_sigma
+        soft_targets = gaussian_targets(vocab.values, vocab.forms, sigma) if sigma > 0 else None
+        self.number_loss = NumberLoss(config, vocab.values, soft_targets)
+        self.smoothing = None if soft_targets is None else GaussianSmoothing(soft_targets)
 
     def number_losses(self, head: HeadOutput) -> Tensor:
         """The number loss at each position, `[B, T]`, float32, 0 where the label is not a number."""
@@ -51,9 +55,19 @@ class NTLObjective:
 
     def losses_at(self, number_logits: Tensor, target: Tensor, log_mass: Tensor) -> Tensor:
         """The number loss at each position, see `NumberLoss.forward`; its constants follow the device."""
-        if self.number_loss.values.device != number_logits.device:
-            self.number_loss.to(number_logits.device)
-        return self.number_loss(number_logits, target, log_mass)
+        return _on_device_of(number_logits, self.number_loss)(number_logits, target, log_mass)
+
+    def smoothing_sum(self, head: HeadOutput) -> Tensor | None:
+        """What Gaussian label smoothing adds to the sum of CE, scalar, float32; None without it."""
+        if self.smoothing is None:
+            return None
+        if head.smoothing_terms is not None:
+            return head.smoothing_terms.sum()
+        return self.smoothing_at(head.number_logits, head.target).sum()
+
+    def smoothing_at(self, number_logits: Tensor, target: Tensor) -> Tensor:
+        """The same at each position, see `GaussianSmoothing.forward`; its constants follow the device."""
+        return _on_device_of(number_logits, self.smoothing)(number_logits, target)
 
     @staticmethod
     def cross_entropy_sum(head: HeadOutput, label_smoothing: float = 0.0) -> Tensor:
@@ -83,6 +97,12 @@ class NTLObjective:
         # float32 would stop counting at 16.7 million tokens; Apple's devices have no float64.
         dtype = torch.float32 if head.log_probs.device.type == "mps" else torch.float64
         return torch.stack([part.sum(-1, dtype=dtype) for part in parts], dim=-1)
+
+
+def _on_device_of(tensor: Tensor, module: Any) -> Any:
+    if next(module.buffers()).device != tensor.device:
+        module.to(tensor.device)
+    return module
 
 
 class ComponentMeter:

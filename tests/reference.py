@@ -10,15 +10,16 @@ DIGIT_IDS = range(4, 14)  # of tests/tiny.py's tokenizer
 
 
 def step_gradients(
-    model: Any, batches: list[dict[str, torch.Tensor]], weight: float = 0.3, reweigh: bool = False
+    model: Any, batches: list[dict[str, torch.Tensor]], weight: float = 0.3, reweigh: bool = False, sigma: float = 0
 ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     """Gradients of the trainable parameters, and the loss and its parts."""
     model = copy.deepcopy(model).double().train()
-    ce, ntl, tokens, numbers = 0.0, 0.0, 0, 0
+    ce, ntl, tokens, numbers, soft_ce = 0.0, 0.0, 0, 0, 0.0
     for batch in batches:
-        parts = _sums(*_logits_and_labels(model, batch), reweigh)
+        parts = _sums(*_logits_and_labels(model, batch), reweigh, sigma)
         ce, ntl, tokens, numbers = ce + parts[0], ntl + parts[1], tokens + parts[2], numbers + parts[3]
-    loss = ce / tokens + weight * ntl / max(numbers, 1)
+        soft_ce += parts[4]
+    loss = soft_ce / tokens + weight * ntl / max(numbers, 1)
     loss.backward()
     with torch.no_grad():
         parts = {"loss": loss, "ce_loss": ce / tokens, "ntl_loss": ntl / max(numbers, 1)}
@@ -36,7 +37,9 @@ def _logits_and_labels(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torc
     return model(**inputs, decoder_input_ids=decoder_ids, use_cache=False).logits, labels
 
 
-def _sums(logits: torch.Tensor, labels: torch.Tensor, reweigh: bool) -> tuple[torch.Tensor, Any, int, int]:
+def _sums(
+    logits: torch.Tensor, labels: torch.Tensor, reweigh: bool, sigma: float
+) -> tuple[torch.Tensor, Any, int, int, torch.Tensor]:
     logits, labels = logits[labels != -100], labels[labels != -100]
     ce = F.cross_entropy(logits, labels, reduction="sum")
     is_number = (labels >= DIGIT_IDS[0]) & (labels <= DIGIT_IDS[-1])
@@ -45,6 +48,16 @@ def _sums(logits: torch.Tensor, labels: torch.Tensor, reweigh: bool) -> tuple[to
     true = (labels[is_number] - DIGIT_IDS[0]).double()
     distances = (true[:, None] - torch.arange(10).double()).abs()
     ntl = (probs * distances).sum(-1) / mass
+    soft_ce = ce
+    if sigma:
+        targets = torch.exp(-((distances / sigma) ** 2) / 2)
+        targets = targets / targets.sum(-1, keepdim=True)
+        log_probs = logits[is_number].log_softmax(-1)[:, list(DIGIT_IDS)]
+        soft_ce = (
+            F.cross_entropy(logits[~is_number], labels[~is_number], reduction="sum") - (targets * log_probs).sum()
+        )
+        # Digits are one apart, so that the area between the cumulative distributions is a plain sum.
+        ntl = (probs / mass.unsqueeze(-1) - targets).cumsum(-1).abs().sum(-1)
     if reweigh:
         ntl = ntl * mass + 1.01 * 9 * (1 - mass)
-    return ce, ntl.sum(), int(labels.numel()), int(is_number.sum())
+    return ce, ntl.sum(), int(labels.numel()), int(is_number.sum()), soft_ce

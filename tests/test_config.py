@@ -23,6 +23,7 @@ OTHER = NTLConfig(
     loss="lp",
     digits_only=False,
     reweigh=True,
+    gaussian_sigma=1.5,
     p=3.0,
     huber_delta=2.0,
     weight_schedule="cosine",
@@ -30,6 +31,8 @@ OTHER = NTLConfig(
     head="logits",
 )
 BAD = [
+    ({"gaussian_sigma": -1}, r"`{}gaussian_sigma` is -1; it must be a finite number, 0 or more"),
+    ({"gaussian_sigma": 1.0, "squash_factor": 2.0}, r"`{}squash_factor` goes with .*Remove one"),
     ({"loss": "wasserstein"}, r"`{}loss` is 'wasserstein', which is unknown\. Did you mean 'was'\?"),
     ({"loss": "MAE"}, r"`{}loss` is 'MAE'.*Did you mean 'mae'\? Choose one of: was, mse, mae, huber, lp"),
     ({"loss": "xyz"}, r"`{}loss` is 'xyz', which is unknown\. Choose"),
@@ -127,7 +130,7 @@ def test_differences() -> None:
         "loss: 'was' -> 'mae'",
         "digits_only: True -> False",
     ]
-    assert len(NTLConfig().differences(OTHER)) == len(fields(NTLConfig)) - 1
+    assert len(NTLConfig().differences(OTHER)) == len(fields(NTLConfig)) - 1  # all but `squash_factor`
 
 
 # Argument classes

@@ -318,3 +318,10 @@ def test_the_tokenizer_is_not_changed_by_the_error() -> None:
 def test_a_processor_stands_for_its_tokenizer() -> None:
     processor = SimpleNamespace(tokenizer=char_tokenizer(CHARACTERS))
     assert NumberVocab.from_tokenizer(processor).tokens == tuple(DIGITS)
+
+
+def test_forms_are_what_tokens_look_like_but_for_their_digits() -> None:
+    vocab = NumberVocab(torch.arange(6), torch.arange(6.0), ("5", "Ġ5", "7", "Ġ12", "Ġ90", "007"))
+    forms = vocab.forms.tolist()
+    assert forms[0] == forms[2] and forms[3] == forms[4]
+    assert len(set(forms)) == 4

@@ -20,6 +20,8 @@ class HeadOutput:
         mean_log_probs: log-probability averaged over the vocabulary, `[B, T]`, float32; 0 where the label is -100.
             Only there for label smoothing.
         number_losses: the number loss, `[B, T]`, float32; only from the one pass, which makes it on the way.
+        smoothing_terms: what soft targets of the number tokens add to the cross entropy, `[B, T]`, float32; only from
+            the one pass, if it was to make them.
         entropy: of the distribution over the vocabulary, `[B, T]`, nats, float32, without gradient; 0 where the label
             is -100. Only where metrics were asked for, like the next.
         is_top1: whether the label is the most likely token, `[B, T]`, bool.
@@ -32,5 +34,6 @@ class HeadOutput:
     log_mass: Tensor
     mean_log_probs: Tensor | None = None
     number_losses: Tensor | None = None
+    smoothing_terms: Tensor | None = None
     entropy: Tensor | None = None
     is_top1: Tensor | None = None

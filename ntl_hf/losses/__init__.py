@@ -13,10 +13,18 @@ from .number_losses import (
     wasserstein_loss,
 )
 from .reduction import reduce_losses
+from .soft_targets import (
+    GaussianSmoothing,
+    gaussian_targets,
+    soft_cross_entropy_term,
+    soft_wasserstein_loss,
+)
 
 __all__ = [
+    "GaussianSmoothing",
     "NumberLoss",
     "expected_value",
+    "gaussian_targets",
     "huber_loss",
     "log_number_mass",
     "lp_loss",
@@ -25,6 +33,8 @@ __all__ = [
     "number_probs",
     "reduce_losses",
     "reweigh_by_mass",
+    "soft_cross_entropy_term",
+    "soft_wasserstein_loss",
     "value_distances",
     "wasserstein_loss",
 ]

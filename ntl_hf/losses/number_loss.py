@@ -14,8 +14,10 @@ from .number_losses import (
     huber_loss,
     lp_cost,
     lp_loss,
+    neutral_inputs,
     wasserstein_loss,
 )
+from .soft_targets import soft_wasserstein_loss
 
 
 class NumberLoss(nn.Module):
@@ -25,7 +27,9 @@ class NumberLoss(nn.Module):
 
     Args:
         config: the settings `loss`, `reweigh`, `squash_factor`, `p` and `huber_delta` are used.
-        values: value of each number token, `[D]`.
+        values: value of each number token, `[D]`, ascending.
+        soft_targets: what "was" measures the distance to, `[D, D]`, see `gaussian_targets`; None: the true token
+            alone. The other losses compare expected and true value in either case.
 
     Raises:
         ValueError: `squash_factor` with values that are all equal.
@@ -34,13 +38,15 @@ class NumberLoss(nn.Module):
     values: Tensor
     distances: Tensor
     largest: Tensor
+    soft_targets: Tensor | None
 
-    def __init__(self, config: NTLConfig, values: Tensor) -> None:
+    def __init__(self, config: NTLConfig, values: Tensor, soft_targets: Tensor | None = None) -> None:
         super().__init__()
         self.name = config.loss
         self.reweigh = config.reweigh
         exponent = {"mse": 2.0, "mae": 1.0, "lp": config.p}
         self.register_buffer("values", values.float(), persistent=False)
+        self.register_buffer("soft_targets", soft_targets, persistent=False)
         if config.loss == "was":
             distances = value_distances(values, config.squash_factor)
             self.register_buffer("distances", distances, persistent=False)
@@ -65,11 +71,10 @@ class NumberLoss(nn.Module):
             ValueError: `reweigh` without `log_mass`.
         """
         is_number = target >= 0
-        # Neutral stand-ins before the maths: a NaN or an infinity at a position that does not count would come back
-        # as NaN in the gradient, however it is masked afterwards.
-        number_logits = number_logits.masked_fill(~is_number.unsqueeze(-1), 0.0)
-        column = target.clamp_min(0)
-        if self.name == "was":
+        column, number_logits = neutral_inputs(number_logits, target)
+        if self.soft_targets is not None and self.name == "was":
+            losses = soft_wasserstein_loss(number_logits, column, self.values, self.soft_targets)
+        elif self.name == "was":
             losses = wasserstein_loss(number_logits, column, self.distances)
         else:
             losses = self._loss(number_logits, column, self.values)

@@ -13,6 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def neutral_inputs(number_logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns and number logits that any loss can be made of, also where the label is no number (`target` is -1).
+
+    A NaN or an infinity at a position that does not count would come back as NaN in the gradient, however it is masked
+    afterwards.
+    """
+    return target.clamp_min(0), number_logits.masked_fill((target < 0).unsqueeze(-1), 0.0)
+
+
 def number_probs(number_logits: Tensor) -> Tensor:
     """Probability of each number token among the number tokens, `[..., D]`, float32 or float64."""
     return number_logits.to(torch.promote_types(number_logits.dtype, torch.float32)).softmax(-1)

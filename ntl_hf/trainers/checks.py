@@ -62,6 +62,20 @@ def check_same_everywhere(config: NTLConfig, checkpoint: str | None) -> None:
             raise ValueError(f"Processes 0 and {process} have different settings ({'; '.join(differing)}).")
 
 
+def check_smoothing(trainer: Any) -> None:
+    """Raise `ValueError` where Gaussian label smoothing meets another idea of what the cross entropy is."""
+    if trainer.ntl_config.gaussian_sigma == 0:
+        return
+    others = {
+        "`label_smoothing_factor`": trainer.args.label_smoothing_factor > 0,
+        "`compute_loss_func`": trainer.compute_loss_func is not None,
+        "`loss_type: dft`": getattr(trainer.args, "loss_type", None) == "dft",
+    }
+    for name, is_set in others.items():
+        if is_set:
+            raise ValueError(f"`ntl_gaussian_sigma` smooths the labels of plain cross entropy; remove it or {name}.")
+
+
 def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
     """Return the number of logits of `model`; raise `ValueError` if a number token has none."""
     vocab_size = int(model.config.get_text_config().vocab_size)

@@ -27,6 +27,7 @@ from .checks import (
     check_labels,
     check_parallelism,
     check_same_everywhere,
+    check_smoothing,
     check_train_dataset,
     check_vocab,
 )
@@ -83,6 +84,7 @@ class NTLMixin(NTLSavingMixin):
         self._vocab_size = check_vocab(self.model, vocab)
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.follow(config)
+        check_smoothing(self)
         self.objective = NTLObjective(vocab, self.ntl_config)
         self._choose_head()
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
@@ -138,7 +140,7 @@ class NTLMixin(NTLSavingMixin):
         else:
             collate = self._get_collator_with_removed_columns(collate, description="training")
         check_train_dataset(
-            dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.weight > 0
+            dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.needs_numbers
         )
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
@@ -211,7 +213,8 @@ class NTLMixin(NTLSavingMixin):
 
     def _choose_head(self) -> None:
         transform = LogitTransform.from_config(self.model.config)
-        options = {"uses_mass": self.ntl_config.reweigh, **self._plan_options()}
+        smoothing = None if self.objective.smoothing is None else self.objective.smoothing_at
+        options = {"uses_mass": self.ntl_config.reweigh, "smoothing": smoothing, **self._plan_options()}
         plan = HeadPlan(self.objective.vocab, self.objective.losses_at, transform, **options)
         self._fused_head = FusedHead(plan)
         self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
@@ -263,11 +266,13 @@ class NTLMixin(NTLSavingMixin):
         return LossFactors(ce, self.ntl_weight * ntl if self.ntl_weight > 0 else None)
 
     def _number_term(self, head: HeadOutput, factors: LossFactors) -> Tensor | float:
-        """weight * NTL for one batch, and its components noted for the log."""
+        """weight * NTL for one batch, with what soft targets add to CE; notes the components for the log."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and factors.ntl is not None):
             losses = self.objective.number_losses(head)
         self._note_components(self.objective.component_sums(head, losses.detach()))
-        return 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()
+        term = 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()
+        smoothing = self.objective.smoothing_sum(head)
+        return term if smoothing is None else term + factors.ce.to(smoothing.device) * smoothing
 
     @property
     def _process_scale(self) -> int:

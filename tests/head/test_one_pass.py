@@ -15,7 +15,7 @@ from ntl_hf import NTLConfig, NumberVocab
 from ntl_hf.head import HeadOutput, head_from_logits, slices
 from ntl_hf.head.one_pass import HeadPlan, one_pass, run
 from ntl_hf.head.transform import LogitTransform
-from ntl_hf.losses import NumberLoss
+from ntl_hf.losses import GaussianSmoothing, NumberLoss, gaussian_targets
 
 from ..tiny import char_tokenizer
 
@@ -29,6 +29,9 @@ CONFIGS = {
     "mae reweighed": NTLConfig(loss="mae", reweigh=True),
     "huber": NTLConfig(loss="huber", huber_delta=0.5),
     "lp": NTLConfig(loss="lp", p=1.5),
+    "was, soft targets": NTLConfig(gaussian_sigma=1.0),
+    "was reweighed, soft targets": NTLConfig(reweigh=True, gaussian_sigma=0.7),
+    "mse, soft targets": NTLConfig(loss="mse", gaussian_sigma=2.0),
 }
 TRANSFORMS = {
     "none": LogitTransform(),
@@ -41,8 +44,12 @@ TRANSFORMS = {
 def plan_of(
     config: NTLConfig | None = None, transform: LogitTransform = TRANSFORMS["none"], **options: Any
 ) -> HeadPlan:
-    number_loss = NumberLoss(config or NTLConfig(), VOCAB.values)
-    return HeadPlan(VOCAB, number_loss, transform, uses_mass=number_loss.reweigh, **options)
+    config = config or NTLConfig()
+    soft_targets = gaussian_targets(VOCAB.values, VOCAB.forms, config.gaussian_sigma)
+    is_smooth = config.gaussian_sigma > 0
+    number_loss = NumberLoss(config, VOCAB.values, soft_targets if is_smooth else None)
+    smoothing = GaussianSmoothing(soft_targets) if is_smooth else None
+    return HeadPlan(VOCAB, number_loss, transform, uses_mass=number_loss.reweigh, smoothing=smoothing, **options)
 
 
 def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -68,6 +75,8 @@ def reference(
         loss = -(head.log_probs.exp().detach() * head.log_probs).sum()
     losses = plan.number_loss(head.number_logits, head.target, head.log_mass)
     head.number_losses = losses
+    if plan.smoothing is not None:
+        loss = loss + plan.smoothing(head.number_logits, head.target).sum()
     return loss if ntl_scale is None else loss + ntl_scale * losses.sum(), head
 
 
@@ -102,6 +111,10 @@ def test_values_and_gradients(config: str, transform: str, with_bias: bool) -> N
     hidden, weight, bias, labels = batch()
     plan = plan_of(CONFIGS[config], TRANSFORMS[transform], metrics=True)
     check_against_reference(plan, (hidden, weight, bias if with_bias else None, labels))
+
+
+def test_soft_targets_without_a_number_loss() -> None:
+    check_against_reference(plan_of(NTLConfig(gaussian_sigma=1.0), metrics=True), batch(), ntl_scale=None)
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 0.1}, {"dft": True}], ids=["label smoothing", "dft"])

@@ -190,3 +190,22 @@ def test_sft_names_missing_columns(tmp_path):
         ValueError, match=r"columns \['question', 'completion'\]; needed are 'prompt' and 'completion'"
     ):
         make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, trainer_options={"train_dataset": dataset})
+
+
+@pytest.mark.parametrize(
+    ("trainer_class", "arguments", "options", "other"),
+    [
+        (NTLTrainer, {"label_smoothing_factor": 0.1}, {}, "`label_smoothing_factor`"),
+        (NTLSFTTrainer, {"loss_type": "dft"}, {}, "`loss_type: dft`"),
+        (
+            NTLTrainer,
+            {},
+            {"compute_loss_func": lambda outputs, labels, **_: outputs.logits.sum()},
+            "`compute_loss_func`",
+        ),
+    ],
+)
+def test_soft_targets_beside_another_cross_entropy(trainer_class, arguments, options, other, tmp_path):
+    options = {"ntl_config": NTLConfig(gaussian_sigma=1.0), **options}
+    with pytest.raises(ValueError, match=f"ntl_gaussian_sigma.*remove it or {other}"):
+        make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options=options, **arguments)

@@ -79,6 +79,26 @@ def test_decoder_at_any_accumulation_and_with_micro_batches_without_numbers(
     check_against_reference(trainer, model)
 
 
+@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer, NTLSeq2SeqTrainer])
+@pytest.mark.parametrize("weight", [0.0, 0.3], ids=["GCE", "GCE + NTL"])
+@pytest.mark.parametrize("head", ["fused", "logits"])
+@pytest.mark.parametrize("spread", SPREADS)
+def test_gaussian_cross_entropy(trainer_class, weight, head, spread, tmp_path):
+    model = tiny_model("t5" if trainer_class is NTLSeq2SeqTrainer else "llama")
+    options = {"ntl_config": NTLConfig(weight=weight, gaussian_sigma=1.0, head=head)}
+    size, steps = SPREADS[spread]
+    trainer = make_trainer(
+        trainer_class,
+        twin(model),
+        tmp_path,
+        text_rows=2,
+        trainer_options=options,
+        per_device_train_batch_size=size,
+        gradient_accumulation_steps=steps,
+    )
+    check_against_reference(trainer, model, weight=weight, sigma=1.0)
+
+
 @pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
 @pytest.mark.parametrize("architecture", ["llama", "llama-tied", "gemma"])
 def test_reweighed_loss(trainer_class, architecture, tmp_path):

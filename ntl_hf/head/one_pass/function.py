@@ -58,6 +58,7 @@ def _head_output(values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan)
         log_mass=column["log_mass"],
         mean_log_probs=column["mean_log_probs"] if plan.label_smoothing else None,
         number_losses=column["number_losses"],
+        smoothing_terms=column["smoothing_terms"] if plan.smoothing else None,
         entropy=column["entropy"] if plan.metrics else None,
         is_top1=column["is_top1"].bool() if plan.metrics else None,
     )

@@ -1,4 +1,4 @@
-"""The number loss of some positions, and its gradient by autograd: a few columns, whatever the loss."""
+"""What is made of the number logits of some positions, and its gradient by autograd: a few columns, whatever it is."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,16 @@ class NumberValues:
     Attributes:
         losses: the number loss.
         log_mass: log of the number mass.
-        gradient: of ntl_scale * NTL with respect to the number columns of the projection, `[c, D]`, as far as it comes
-            through the number logits; None if it is not wanted. In half precision it could be out of range before the
-            loss is scaled, so it goes its own way.
+        smoothing_terms: what soft targets add to CE; 0 without them.
+        gradient: of that + ntl_scale * NTL with respect to the number columns of the projection, `[c, D]`, as far as
+            it comes through the number logits; None if it is not wanted. In half precision it could be out of range
+            before the loss is scaled, so it goes its own way.
         normalizer_gradient: the same with respect to the log-normaliser; None if the loss does not depend on it.
     """
 
     losses: Tensor
     log_mass: Tensor
+    smoothing_terms: Tensor
     gradient: Tensor | None = None
     normalizer_gradient: Tensor | None = None
 
@@ -31,7 +33,7 @@ class NumberValues:
 def differentiate_numbers(
     number_logits: Tensor, log_normalizer: Tensor, target: Tensor, task: PassTask
 ) -> NumberValues:
-    """The number loss of c positions and, if wanted, its gradient.
+    """The number loss of c positions, their smoothing and, if wanted, the gradient of both.
 
     Args:
         number_logits: `[c, D]`, float32 (float64 for float64).
@@ -42,17 +44,20 @@ def differentiate_numbers(
     Raises:
         RuntimeError: the plan says that the loss does not look at the number mass, but it does.
     """
-    scale = task.ntl_scale if task.with_gradient else None
-    inputs = [x.detach().requires_grad_(scale is not None) for x in (number_logits, log_normalizer)]
-    with torch.set_grad_enabled(scale is not None):
+    plan, scale = task.plan, task.ntl_scale
+    with_gradient = task.with_gradient and (scale is not None or plan.smoothing is not None)
+    inputs = [x.detach().requires_grad_(with_gradient) for x in (number_logits, log_normalizer)]
+    with torch.set_grad_enabled(with_gradient):
         log_mass = log_number_mass(inputs[0], inputs[1], target)
-        losses = task.plan.number_loss(inputs[0], target, log_mass)
-    if scale is None:
-        return NumberValues(losses, log_mass)
-    gradients = torch.autograd.grad(losses, inputs, torch.ones_like(losses), allow_unused=True)
-    gradient, normalizer_gradient = (None if grad is None else grad * scale for grad in gradients)
-    if normalizer_gradient is not None and not task.plan.uses_mass:
+        losses = plan.number_loss(inputs[0], target, log_mass)
+        smoothing = torch.zeros_like(losses) if plan.smoothing is None else plan.smoothing(inputs[0], target)
+        total = (smoothing if scale is None else smoothing + scale * losses).sum()
+    values = (losses.detach(), log_mass.detach(), smoothing.detach())
+    if not with_gradient:
+        return NumberValues(*values)
+    gradient, normalizer_gradient = torch.autograd.grad(total, inputs, allow_unused=True)
+    if normalizer_gradient is not None and not plan.uses_mass:
         raise RuntimeError("The number loss depends on the number mass: set `uses_mass=True` in the plan.")
     if gradient is not None:
-        gradient = gradient * task.plan.transform.derivative(number_logits)
-    return NumberValues(losses.detach(), log_mass.detach(), gradient, normalizer_gradient)
+        gradient = gradient * plan.transform.derivative(number_logits)
+    return NumberValues(*values, gradient, normalizer_gradient)

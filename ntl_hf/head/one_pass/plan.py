@@ -11,9 +11,11 @@ from ..transform import LogitTransform
 
 # Number logits [n, D], columns [n] (-1 = no number) and log of the number mass [n] -> losses [n].
 NumberLossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
+# Number logits [n, D] and columns [n] -> what soft targets add to the cross entropy [n].
+SmoothingFunction = Callable[[Tensor, Tensor], Tensor]
 
 # The values of a position, in this order; after them come its D number logits.
-VALUES = ("log_probs", "log_mass", "number_losses", "mean_log_probs", "entropy", "is_top1")
+VALUES = ("log_probs", "log_mass", "number_losses", "smoothing_terms", "mean_log_probs", "entropy", "is_top1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,7 @@ class HeadPlan:
         uses_mass: whether the number loss depends on the number mass (reweighing).
         label_smoothing: share of the label's probability that goes to the whole vocabulary.
         dft: weigh CE by the label's probability, taken as a constant (Dynamic Fine-Tuning, arXiv 2508.05629).
+        smoothing: what soft targets of the number tokens add to CE; None: the label alone is the target.
         metrics: also make the entropy, and whether the label is the most likely token; 0 otherwise.
         key: a number of its own.
     """
@@ -37,6 +40,7 @@ class HeadPlan:
     uses_mass: bool = False
     label_smoothing: float = 0.0
     dft: bool = False
+    smoothing: SmoothingFunction | None = None
     metrics: bool = False
     key: int = field(default_factory=count().__next__, init=False)
 

@@ -85,6 +85,7 @@ def _differentiate(projection: Tensor, labels: Tensor, target: Tensor, task: Pas
     known = {name: torch.cat([getattr(block, name) for block in blocks]) for name in BlockValues.__dataclass_fields__}
     numbers = differentiate_numbers(known["number_logits"], known["log_normalizer"], target, task)
     known |= {"log_mass": numbers.log_mass, "number_losses": numbers.losses}
+    known |= {"smoothing_terms": numbers.smoothing_terms}
     values = torch.stack([known[name] for name in VALUES], 1)
     return torch.cat([values, known["number_logits"]], 1), numbers.gradient
 
@@ -98,7 +99,7 @@ def _project(states: Tensor, weight: Tensor, bias: Tensor | None, buffer: Tensor
 def _loss(values: Tensor, labels: Tensor, plan: HeadPlan, ntl_scale: Tensor | None) -> Tensor:
     column = dict(zip(VALUES, values.T, strict=False))
     losses = plan.cross_entropy(column["log_probs"], column["mean_log_probs"])
-    loss = losses.masked_fill(labels == IGNORE_INDEX, 0.0).sum()
+    loss = losses.masked_fill(labels == IGNORE_INDEX, 0.0).sum() + column["smoothing_terms"].sum()
     return loss if ntl_scale is None else loss + ntl_scale * column["number_losses"].sum()
 
 
