@@ -84,7 +84,7 @@ class NumberVocab:
 
     @cached_property
     def forms(self) -> Tensor:
-        """How each token is written but for its digits, `[D]`, int64: equal for `Ġ12` and `Ġ90`, not for `12`, `Ġ5`."""
+        """How each token is written but for its digits, `[D]`, int64: the same for `Ġ12` and `Ġ90`, not for `12`."""
         patterns = [re.sub("[0-9]", "0", token) for token in self.tokens]
         index = {pattern: i for i, pattern in enumerate(dict.fromkeys(patterns))}
         return torch.tensor([index[pattern] for pattern in patterns])

@@ -1,7 +1,37 @@
-"""Data sets as prompt and completion, and their way to token ids and labels."""
+"""Data sets as prompt, completion and target, and their way to token ids and labels."""
 
+from .answer import final_answer
+from .arithmetic import make_arithmetic
+from .cnn_dailymail import load_cnn_dailymail
+from .columns import map_columns
 from .encode import TextEncoder, check_text_columns
 from .gsm8k import extract_answer, load_gsm8k
 from .mathematics import load_mathematics
+from .mathematics_generator import generate_mathematics
+from .mathematics_modules import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES
+from .multiplication import make_multiplication
+from .multirc import load_multirc
+from .named import is_data_file, load_named
+from .plain_numbers import clean_numbers
+from .rjokes import load_rjokes
 
-__all__ = ["TextEncoder", "check_text_columns", "extract_answer", "load_gsm8k", "load_mathematics"]
+__all__ = [
+    "PAPER_EXTRAPOLATION_MODULES",
+    "PAPER_MODULES",
+    "TextEncoder",
+    "check_text_columns",
+    "clean_numbers",
+    "extract_answer",
+    "final_answer",
+    "generate_mathematics",
+    "is_data_file",
+    "load_cnn_dailymail",
+    "load_gsm8k",
+    "load_mathematics",
+    "load_multirc",
+    "load_named",
+    "load_rjokes",
+    "make_arithmetic",
+    "make_multiplication",
+    "map_columns",
+]

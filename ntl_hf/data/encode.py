@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 
 PAIR, TEXT = ("prompt", "completion"), ("text",)
 _IGNORE = -100
@@ -14,7 +14,7 @@ _IGNORE = -100
 _IS_CUT, _HAS_LABELS = "is_cut", "has_labels"
 
 
-def check_text_columns(dataset: Dataset, is_encoder_decoder: bool) -> tuple[str, ...]:
+def check_text_columns(dataset: Dataset | IterableDataset, is_encoder_decoder: bool) -> tuple[str, ...]:
     """The columns to read: `prompt` and `completion`, or for decoders `text`.
 
     Raises:
@@ -64,13 +64,22 @@ class TextEncoder:
         if self.max_length is not None and self.max_length <= special:
             raise ValueError(f"`max_length` is {self.max_length}; it must be above {special}, to leave room for text.")
 
-    def encode(self, dataset: Dataset) -> Dataset:
+    def encode(self, dataset: Any) -> Any:
         """Tokenize a data set; rows without any label left are dropped, with a warning that says how many.
+
+        Args:
+            dataset: a `datasets.Dataset`, or an `IterableDataset`, whose rows are tokenized as they are read: what is
+                wrong with one is said then, and the warning comes with the first row that is dropped.
+
+        Returns:
+            A data set of the same kind, with no other columns than `input_ids` and `labels`.
 
         Raises:
             ValueError: the columns are not those needed, a row has no text in one, or `max_length` leaves no labels.
         """
         columns = check_text_columns(dataset, self.is_encoder_decoder)
+        if isinstance(dataset, IterableDataset):
+            return self._encode_stream(dataset, columns)
         encoded = dataset.map(
             self._encode_batch,
             batched=True,
@@ -79,6 +88,27 @@ class TextEncoder:
             desc="Tokenizing",
         )
         return self._without_lost_rows(encoded)
+
+    def encode_prompts(self, prompts: list[str]) -> list[list[int]]:
+        """Token ids of prompts to be answered: as `encode` makes them before a completion, and never cut."""
+        before, after = self._around_prompt
+        return [[*before, *ids, *(after if self.is_encoder_decoder else ())] for ids in self._tokens(prompts)]
+
+    def _encode_stream(self, dataset: IterableDataset, columns: tuple[str, ...]) -> IterableDataset:
+        encoded = dataset.map(
+            self._encode_batch, batched=True, input_columns=list(columns), remove_columns=dataset.column_names
+        )
+        kept = encoded.filter(self._keeps, input_columns=[_IS_CUT, _HAS_LABELS])
+        return kept.remove_columns([_IS_CUT, _HAS_LABELS])
+
+    def _keeps(self, is_cut: bool, has_labels: bool) -> bool:
+        if is_cut:
+            # Python shows the same warning once; how many there are, a stream cannot know.
+            warnings.warn(
+                f"Rows are longer than `max_length` {self.max_length} and are cut; those of which no completion "
+                "remains are left out."
+            )
+        return has_labels
 
     def _encode_batch(self, *columns: list[str]) -> dict[str, list[Any]]:
         if any(text is None for column in columns for text in column):

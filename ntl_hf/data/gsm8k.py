@@ -1,12 +1,17 @@
 """GSM8K (Cobbe et al. 2021, arXiv 2110.14168) as prompt and completion."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
 
+from .answer import final_answer
 from .json_lines import read_json_lines
+from .plain_numbers import clean_numbers as write_numbers_plainly
 from .question import question_and_answer
+from .schema import check_split, number_in, to_dataset
+from .text_lines import find_file
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 SPLITS = ("train", "test")
@@ -15,23 +20,30 @@ _ANNOTATION = re.compile(r"<<[^<>]*>>")
 _ANSWER = re.compile(re.escape(ANSWER_MARK) + r"\s*\$?\s*(-?[0-9][0-9,]*(?:\.[0-9]+)?)")
 
 
-def load_gsm8k(source: str | None = None, split: str = "train", keep_annotations: bool = False) -> Dataset:
-    """Load a split as columns `prompt` ("Question: ...\\nAnswer:") and `completion` (the worked answer).
+def load_gsm8k(
+    source: str | None = None, split: str = "train", keep_annotations: bool = False, clean_numbers: bool = False
+) -> Dataset:
+    """Load a split as columns `prompt` ("Question: ...\\nAnswer:"), `completion` (the worked answer) and `target`.
 
     Args:
         source: a local folder with `train.jsonl` and `test.jsonl` (columns `question` and `answer`); None takes the
             data set from the hub.
         split: "train" (7,473 rows) or "test" (1,319 rows).
         keep_annotations: keep the calculator annotations, such as `<<48/2=24>>`.
+        clean_numbers: the paper's number-cleaned form, in questions and answers: `1,250` and `1 250` become `1250`,
+            `.5` becomes `0.5` (see `ntl_hf.data.clean_numbers`).
+
+    Returns:
+        `target` is the number after `####`, float64.
 
     Raises:
-        ValueError: unknown split, a malformed line, missing columns (with file and line), or an answer without `####`.
+        ValueError: unknown split, a malformed line, missing columns, an answer without a number after `####` (with
+            file and line).
         FileNotFoundError: the folder or its file is missing.
     """
-    if split not in SPLITS:
-        raise ValueError(f"GSM8K has the splits {' and '.join(SPLITS)}, not '{split}'.")
-    rows = load_dataset(HUB_ID, HUB_CONFIG, split=split) if source is None else _local_rows(Path(source), split)
-    return Dataset.from_list([_example(row["question"], row["answer"], keep_annotations) for row in rows])
+    check_split(split, SPLITS, "GSM8K")
+    rows = _hub_rows(split) if source is None else _local_rows(Path(source), split)
+    return to_dataset(_example(row, where, keep_annotations, clean_numbers) for where, row in rows)
 
 
 def extract_answer(text: str) -> str | None:
@@ -40,21 +52,27 @@ def extract_answer(text: str) -> str | None:
     return found.group(1).replace(",", "") if found else None
 
 
-def _local_rows(folder: Path, split: str) -> list[dict[str, str]]:
-    path = folder / f"{split}.jsonl"
-    if not path.is_file():
-        there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(f"GSM8K needs {path}; found: {there}.")
+def _hub_rows(split: str) -> Iterable[tuple[str, dict[str, str]]]:
+    rows = load_dataset(HUB_ID, HUB_CONFIG, split=split)
+    return ((f"{HUB_ID}, split '{split}', row {number}", row) for number, row in enumerate(rows, start=1))
+
+
+def _local_rows(folder: Path, split: str) -> Iterable[tuple[str, dict[str, str]]]:
+    path = find_file(folder, (f"{split}.jsonl",), "GSM8K")
     rows = list(read_json_lines(path, ("question", "answer")))
     if not rows:
         raise ValueError(f"{path} has no rows.")
-    for number, row in enumerate(rows, start=1):
-        if extract_answer(row["answer"]) is None:
-            raise ValueError(f"{path}, row {number}: the answer has no number after '{ANSWER_MARK}'.")
     return rows
 
 
-def _example(question: str, answer: str, keep_annotations: bool) -> dict[str, str]:
+def _example(row: dict[str, str], where: str, keep_annotations: bool, clean: bool) -> dict[str, object]:
+    question, answer = row["question"], row["answer"]
+    final = final_answer(answer, ANSWER_MARK)
+    if final is None or extract_answer(answer) is None:
+        raise ValueError(f"{where}: the answer has no number after '{ANSWER_MARK}'.")
+    target = number_in(final, where)
     if not keep_annotations:
         answer = _ANNOTATION.sub("", answer)
-    return question_and_answer(question, answer)
+    if clean:
+        question, answer = write_numbers_plainly(question), write_numbers_plainly(answer)
+    return {**question_and_answer(question, answer), "target": target}

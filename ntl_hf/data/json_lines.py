@@ -5,18 +5,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from .text_lines import read_lines
 
-def read_json_lines(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the object of each line, with at least `columns` as strings; empty lines are passed over.
+
+def read_json_lines(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where it stands ("FILE, line 3") and the object, line by line; empty lines are passed over.
+
+    Args:
+        path: a text file in UTF-8, or one that gzip has packed (`.gz`).
+        columns: what every object must have, as strings.
 
     Raises:
-        ValueError: a line is not a JSON object, or lacks a column or has it in another type; the message names the
-            file, the line and what is there.
+        ValueError: a line is not UTF-8 or not a JSON object, or lacks a column or has it in another type; the message
+            names the file, the line and what is there.
     """
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _parse(line, columns, f"{path}, line {number}")
+    for where, line in read_lines(path):
+        if line.strip():
+            yield where, _parse(line, columns, where)
 
 
 def _parse(line: str, columns: Sequence[str], where: str) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
+from ..number_text import read_number
+from .mathematics_modules import PAPER, named_modules
 from .question import question_and_answer
+from .schema import NUMERIC_FEATURES, check_split, number_in
+from .text_lines import read_lines
 
 # The levels of difficulty are trained on together; the two tests ask for more of the same, and for larger problems.
 SPLITS = {
@@ -20,86 +24,131 @@ SPLITS = {
 }
 
 
+@overload
+def load_mathematics(
+    folder: str | Path,
+    split: str = ...,
+    modules: Sequence[str] | None = ...,
+    max_rows_per_file: int | None = ...,
+    max_rows: int | None = ...,
+    streaming: Literal[False] = ...,
+    numbers_only: bool = ...,
+) -> Dataset: ...
+@overload
+def load_mathematics(
+    folder: str | Path,
+    split: str = ...,
+    modules: Sequence[str] | None = ...,
+    max_rows_per_file: int | None = ...,
+    max_rows: int | None = ...,
+    streaming: bool = ...,
+    numbers_only: bool = ...,
+) -> Dataset | IterableDataset: ...
 def load_mathematics(
     folder: str | Path,
     split: str = "train",
     modules: Sequence[str] | None = None,
     max_rows_per_file: int | None = None,
-) -> Dataset:
-    """Load a split as columns `prompt` ("Question: ...\\nAnswer:") and `completion`.
+    max_rows: int | None = None,
+    streaming: bool = False,
+    numbers_only: bool = False,
+) -> Dataset | IterableDataset:
+    """Load a split as columns `prompt` ("Question: ...\\nAnswer:"), `completion` and `target`.
 
     The rows of all files take turns, so that the first n of them are spread evenly over modules and levels. They are
-    read once and kept in the cache of `datasets`, on disk: the whole set has 112 million.
+    read once and kept in the cache of `datasets`, on disk; the whole set has 112 million, for which `streaming` is.
 
     Args:
         folder: the unpacked set, with the folders train-easy, train-medium, train-hard, interpolate and extrapolate.
         split: "train", "interpolate", "extrapolate" or "test", which is interpolate.
-        modules: names of files without ".txt", such as "arithmetic__mul"; None takes all.
+        modules: names of files without ".txt", such as "arithmetic__mul", or "paper": the 13 modules of arXiv
+            2411.02083, of `extrapolate` its 7; None takes all.
         max_rows_per_file: read no further in each file; None reads all.
+        max_rows: read no further in all; None reads all.
+        streaming: read the rows whenever they are asked for, and keep none.
+        numbers_only: refuse answers that are not numbers.
+
+    Returns:
+        `target` is the answer's value, float64, and None where it is not a number, such as `2*x`.
 
     Raises:
-        ValueError: unknown split or module, no modules, `max_rows_per_file` below 1; with file and line, a question
-            without an answer, an empty line or one that is not UTF-8.
+        ValueError: unknown split or module, no modules, a limit below 1; with file and line, a question without an
+            answer, an empty line, one that is not UTF-8 or, with `numbers_only`, an answer that is no number. While
+            streaming, the latter when the row is read.
         FileNotFoundError: a folder of the split is missing or has no modules.
     """
-    if split not in SPLITS:
-        raise ValueError(f"Mathematics has the splits {', '.join(SPLITS)}, not '{split}'.")
-    if max_rows_per_file is not None and max_rows_per_file < 1:
-        raise ValueError(f"`max_rows_per_file` must be 1 or more, not {max_rows_per_file}.")
-    if modules is not None and not modules:
-        raise ValueError("`modules` names no modules; leave it out to take all.")
+    check_split(split, SPLITS, "Mathematics")
+    for name, limit in (("max_rows_per_file", max_rows_per_file), ("max_rows", max_rows)):
+        if limit is not None and limit < 1:
+            raise ValueError(f"`{name}` must be 1 or more, not {limit}.")
     files = tuple(path for level in SPLITS[split] for path in _files(Path(folder), level, modules))
     # What the cache knows the rows by: files that have changed are read again.
     versions = tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    arguments = {"files": files, "versions": versions, "limit": max_rows_per_file}
+    arguments = {
+        "files": files,
+        "versions": versions,
+        "per_file": max_rows_per_file,
+        "limit": max_rows,
+        "numbers_only": numbers_only,
+    }
+    if streaming:
+        return IterableDataset.from_generator(_rows, features=NUMERIC_FEATURES, gen_kwargs=arguments)
     try:
-        return Dataset.from_generator(_rows, gen_kwargs=arguments)
+        return Dataset.from_generator(_rows, features=NUMERIC_FEATURES, gen_kwargs=arguments)
     except DatasetGenerationError as error:
         raise error.__cause__ or error from None
 
 
 def _files(folder: Path, level: str, modules: Sequence[str] | None) -> list[Path]:
     """The files of a level, those of `modules` or all."""
+    names = named_modules(modules, level)
     there = {path.stem: path for path in sorted((folder / level).glob("*.txt"))}
     if not there:
         found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else "no such folder"
         raise FileNotFoundError(f"Mathematics needs {folder / level} with a text file a module; found: {found}.")
-    for name in modules or ():
+    for name in names or ():
         if name not in there:
-            near = get_close_matches(name, there, n=1)
+            near = get_close_matches(name, [*there, PAPER], n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ValueError(f"{folder / level} has no module '{name}'.{hint} It has: {', '.join(there)}.")
-    return [there[name] for name in modules] if modules is not None else list(there.values())
+    return [there[name] for name in names] if names is not None else list(there.values())
 
 
-def _rows(files: Sequence[Path], versions: Any, limit: int | None) -> Iterator[dict[str, str]]:
+def _rows(
+    files: Sequence[Path], versions: Any, per_file: int | None, limit: int | None, numbers_only: bool
+) -> Iterator[dict[str, Any]]:
+    yield from islice(_in_turn([islice(_read(path, numbers_only), per_file) for path in files]), limit)
+
+
+def _in_turn(readers: list[Any]) -> Iterator[dict[str, Any]]:
     """One row of each file in turn; those that are at their end drop out."""
-    readers = [islice(_read(path), limit) for path in files]
     while readers:
-        rows = [(reader, next(reader, None)) for reader in readers]
-        yield from (row for _, row in rows if row is not None)
-        readers = [reader for reader, row in rows if row is not None]
+        going_on = []
+        for reader in readers:
+            row = next(reader, None)
+            if row is not None:
+                yield row
+                going_on.append(reader)
+        readers = going_on
 
 
-def _read(path: Path) -> Iterator[dict[str, str]]:
-    number = 0
-    # Bytes, because an error of a decoding file knows nothing of lines.
-    with path.open("rb") as file:
-        lines = enumerate(file, start=1)
-        for number, question in lines:
-            _, answer = next(lines, (0, None))
-            if answer is None:
-                raise ValueError(f"{path}, line {number}: the file ends with a question that has no answer.")
-            yield question_and_answer(_text(question, path, number), _text(answer, path, number + 1))
-    if not number:
+def _read(path: Path, numbers_only: bool) -> Iterator[dict[str, Any]]:
+    is_empty = True
+    lines = read_lines(path)
+    for where, line in lines:
+        is_empty = False
+        answer_at, answer = next(lines, (where, None))
+        if answer is None:
+            raise ValueError(f"{where}: the file ends with a question that has no answer.")
+        question, answer = _text(line, where), _text(answer, answer_at)
+        target = number_in(answer, answer_at) if numbers_only else read_number(answer)
+        yield {**question_and_answer(question, answer), "target": target}
+    if is_empty:
         raise ValueError(f"{path} is empty.")
 
 
-def _text(line: bytes, path: Path, number: int) -> str:
-    try:
-        text = line.decode("utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason}).") from None
+def _text(line: str, where: str) -> str:
+    text = line.strip()
     if not text:
-        raise ValueError(f"{path}, line {number}: an empty line; questions and answers must alternate.")
+        raise ValueError(f"{where}: an empty line; questions and answers must alternate.")
     return text

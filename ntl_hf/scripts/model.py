@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from peft import LoraConfig, TaskType
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, set_seed
 from transformers.utils import is_bitsandbytes_available
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
@@ -26,6 +26,19 @@ class NumberTokenArguments:
 
 
 @dataclass
+class ModelArguments(ModelConfig):
+    """TRL's `ModelConfig`, and whether the weights are taken."""
+
+    from_scratch: bool = field(
+        default=False,
+        metadata={
+            "help": "Train from random weights, drawn with `seed`: of the model, only its configuration and tokenizer "
+            "are used."
+        },
+    )
+
+
+@dataclass
 class Loaded:
     """A model with its tokenizer, and the ids of the digits that were added to both."""
 
@@ -34,7 +47,7 @@ class Loaded:
     added: list[int]
 
 
-def load_config(model_args: ModelConfig, trust_remote_code: bool) -> PretrainedConfig:
+def load_config(model_args: ModelArguments, trust_remote_code: bool) -> PretrainedConfig:
     """The model's configuration, which is quick to read and tells what kind of model it is.
 
     Raises:
@@ -44,29 +57,43 @@ def load_config(model_args: ModelConfig, trust_remote_code: bool) -> PretrainedC
     if model_args.model_name_or_path is None:
         raise ValueError("`model_name_or_path` is missing: a hub id or a local folder.")
     _check_quantization(model_args)
+    if model_args.from_scratch and model_args.use_peft:
+        raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
     return AutoConfig.from_pretrained(
         model_args.model_name_or_path, revision=model_args.model_revision, trust_remote_code=trust_remote_code
     )
 
 
 def load_model(
-    auto_class: Any, model_args: ModelConfig, token_args: NumberTokenArguments, trust_remote_code: bool, **kwargs: Any
+    auto_class: Any, model_args: ModelArguments, token_args: NumberTokenArguments, args: Any, **kwargs: Any
 ) -> Loaded:
-    """Load tokenizer and model, with the digits that are to be added; `kwargs` go to `from_pretrained`.
+    """Load tokenizer and model, with the digits that are to be added.
+
+    Args:
+        auto_class: such as `AutoModelForCausalLM`.
+        model_args: which model, and how it is loaded.
+        token_args: what is done to its tokenizer.
+        args: the training arguments, for `seed` and `trust_remote_code`.
+        kwargs: for `from_pretrained`.
 
     Raises:
         OSError: there is no such model, or it has no tokenizer.
     """
-    source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path, **source)
-    model = auto_class.from_pretrained(
-        model_args.model_name_or_path, **source, **_precision_and_attention(model_args), **kwargs
-    )
+    name = str(model_args.model_name_or_path)
+    source = {"revision": model_args.model_revision, "trust_remote_code": args.trust_remote_code}
+    tokenizer = AutoTokenizer.from_pretrained(name, **source)
+    kwargs = {**source, **_precision_and_attention(model_args), **kwargs}
+    if model_args.from_scratch:
+        set_seed(args.seed)
+        del kwargs["revision"]
+        model = auto_class.from_config(AutoConfig.from_pretrained(name, **source), **kwargs)
+    else:
+        model = auto_class.from_pretrained(name, **kwargs)
     return Loaded(model, tokenizer, add_digit_tokens(tokenizer, model) if token_args.add_digit_tokens else [])
 
 
 def lora_config(
-    loaded: Loaded, model_args: ModelConfig, token_args: NumberTokenArguments, digits_only: bool
+    loaded: Loaded, model_args: ModelArguments, token_args: NumberTokenArguments, digits_only: bool
 ) -> LoraConfig | None:
     """The adapter to train, added digits included; None for full fine-tuning."""
     config: Any = get_peft_config(model_args)

@@ -3,19 +3,18 @@
 from typing import Any
 
 from transformers import AutoModelForCausalLM
-from trl import ModelConfig
 
 from ..arguments import NTLSFTConfig
 from ..trainers import NTLSFTTrainer
 from .data import DataArguments, load_data
-from .model import NumberTokenArguments, load_config, load_model, lora_config
+from .model import ModelArguments, NumberTokenArguments, load_config, load_model, lora_config
 from .run import check, claim_output_dir
 
-ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, NTLSFTConfig, ModelConfig)
+ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, NTLSFTConfig, ModelArguments)
 
 
 def build_trainer(
-    data_args: DataArguments, token_args: NumberTokenArguments, args: NTLSFTConfig, model_args: ModelConfig
+    data_args: DataArguments, token_args: NumberTokenArguments, args: NTLSFTConfig, model_args: ModelArguments
 ) -> NTLSFTTrainer:
     """Load model, tokenizer and data, and build the trainer; everything that can be refused is refused here.
 
@@ -27,9 +26,9 @@ def build_trainer(
     config = load_config(model_args, args.trust_remote_code)
     if config.is_encoder_decoder:
         raise ValueError(f"{model_args.model_name_or_path} is an encoder-decoder: train it with `ntl-hf train`.")
-    train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no")
+    train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no", args.max_steps)
     init_kwargs: Any = args.model_init_kwargs or {}
-    loaded = load_model(AutoModelForCausalLM, model_args, token_args, args.trust_remote_code, **init_kwargs)
+    loaded = load_model(AutoModelForCausalLM, model_args, token_args, args, **init_kwargs)
     trainer = NTLSFTTrainer(
         model=loaded.model,
         args=args,

@@ -1,40 +1,116 @@
-"""The data sets that a recipe names as `task`: each a function of the data arguments and the split."""
+"""The data sets that a recipe names as `task`: how each is loaded, its splits and options, and where its answer is."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 
-from ..data import load_gsm8k, load_mathematics
+from ..data import (
+    arithmetic,
+    cnn_dailymail,
+    gsm8k,
+    load_cnn_dailymail,
+    load_gsm8k,
+    load_mathematics,
+    load_multirc,
+    load_rjokes,
+    make_arithmetic,
+    make_multiplication,
+    mathematics,
+    multiplication,
+    multirc,
+    rjokes,
+)
 
 # A set of 100,000 rows on which losses can be compared quickly: one module of Mathematics, its three levels evenly.
 ARITHMETIC_MODULE, ARITHMETIC_ROWS = "arithmetic__add_sub_multiple", 33_333
+# Its larger problems are a module of their own.
+ARITHMETIC_EXTRAPOLATION_MODULE = "arithmetic__add_sub_multiple_longer"
 
 
-def _gsm8k(data_args: Any, split: str) -> Dataset:
-    return load_gsm8k(data_args.data_path, split, data_args.keep_annotations)
+@dataclass(frozen=True)
+class Task:
+    """A data set that ntl_hf knows.
+
+    Args:
+        load: a split, from the data arguments, its name and how many rows are wanted at most (None: all).
+        splits: their names.
+        options: the fields of `DataArguments` that it reads and other sets may not.
+        answer_mark: what the final answer stands after in a completion; None where the completion is the answer.
+        is_numeric: whether every answer is a number; otherwise the column `target`, where there is one, has nulls.
+    """
+
+    load: Callable[[Any, str, int | None], Dataset | IterableDataset]
+    splits: tuple[str, ...]
+    options: tuple[str, ...] = ("data_path",)
+    answer_mark: str | None = None
+    is_numeric: bool = True
 
 
-def _mathematics(data_args: Any, split: str) -> Dataset:
-    return load_mathematics(_folder(data_args), split, data_args.modules, data_args.max_rows_per_file)
+def _gsm8k(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return load_gsm8k(data_args.data_path, split, data_args.keep_annotations, data_args.clean_numbers)
 
 
-def _arithmetic(data_args: Any, split: str) -> Dataset:
-    rows = ARITHMETIC_ROWS if split == "train" else None
-    return load_mathematics(_folder(data_args), split, [ARITHMETIC_MODULE], rows)
+def _mathematics(data_args: Any, split: str, limit: int | None) -> Dataset | IterableDataset:
+    return load_mathematics(
+        _folder(data_args, "DeepMind Mathematics v1.0, unpacked, with train-easy, train-medium, train-hard, ..."),
+        split,
+        data_args.modules,
+        data_args.max_rows_per_file,
+        limit,
+        data_args.streaming,
+    )
 
 
-def _folder(data_args: Any) -> str:
+def _arithmetic(data_args: Any, split: str, limit: int | None) -> Dataset:
     if data_args.data_path is None:
-        raise ValueError(
-            f"`task: {data_args.task}` needs `data_path`: the folder of DeepMind Mathematics v1.0, unpacked, with "
-            "train-easy, train-medium, train-hard and interpolate. The hub has only a script that makes it."
-        )
+        return make_arithmetic(split, data_args.generator_seed, limit)
+    if data_args.generator_seed:
+        raise ValueError("`generator_seed` is for generated rows; with `data_path` they are read. Remove one of them.")
+    module = ARITHMETIC_EXTRAPOLATION_MODULE if split == "extrapolate" else ARITHMETIC_MODULE
+    rows = ARITHMETIC_ROWS if split == "train" else None
+    return load_mathematics(data_args.data_path, split, [module], rows, limit, numbers_only=True)
+
+
+def _multiplication(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return make_multiplication(split, data_args.generator_seed, limit)
+
+
+def _rjokes(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return load_rjokes(_folder(data_args, "train.tsv, dev.tsv and test.tsv, or the same with .gz"), split)
+
+
+def _multirc(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return load_multirc(data_args.data_path, split, data_args.numeric_only)
+
+
+def _cnn_dailymail(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return load_cnn_dailymail(data_args.data_path, split, limit)
+
+
+def _folder(data_args: Any, content: str) -> str:
+    if data_args.data_path is None:
+        raise ValueError(f"`task: {data_args.task}` needs `data_path`, the folder of {content}. The hub has no data.")
     return data_args.data_path
 
 
-TASKS: dict[str, Callable[[Any, str], Dataset]] = {
-    "gsm8k": _gsm8k,
-    "mathematics": _mathematics,
-    "arithmetic": _arithmetic,
+TASKS: dict[str, Task] = {
+    "gsm8k": Task(
+        _gsm8k,
+        gsm8k.SPLITS,
+        ("data_path", "keep_annotations", "clean_numbers"),
+        answer_mark=gsm8k.ANSWER_MARK,
+    ),
+    "mathematics": Task(
+        _mathematics,
+        tuple(mathematics.SPLITS),
+        ("data_path", "modules", "max_rows_per_file", "streaming"),
+        is_numeric=False,
+    ),
+    "arithmetic": Task(_arithmetic, arithmetic.SPLITS, ("data_path", "generator_seed")),
+    "multiplication": Task(_multiplication, multiplication.SPLITS, ("generator_seed",)),
+    "rjokes": Task(_rjokes, rjokes.SPLITS),
+    "multirc": Task(_multirc, multirc.SPLITS, ("data_path", "numeric_only"), is_numeric=False),
+    "cnn_dailymail": Task(_cnn_dailymail, cnn_dailymail.SPLITS, is_numeric=False),
 }

@@ -8,13 +8,12 @@ from transformers import (
     DataCollatorForSeq2Seq,
     PretrainedConfig,
 )
-from trl import ModelConfig
 
 from ..arguments import NTLSeq2SeqTrainingArguments
 from ..data import TextEncoder, check_text_columns
 from ..trainers import NTLSeq2SeqTrainer, NTLTrainer
 from .data import DataArguments, load_data
-from .model import NumberTokenArguments, load_config, load_model, lora_config
+from .model import ModelArguments, NumberTokenArguments, load_config, load_model, lora_config
 from .run import check, claim_output_dir
 
 
@@ -35,11 +34,11 @@ class TrainConfig(NTLSeq2SeqTrainingArguments):
     )
 
 
-ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, TrainConfig, ModelConfig)
+ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, TrainConfig, ModelArguments)
 
 
 def build_trainer(
-    data_args: DataArguments, token_args: NumberTokenArguments, args: TrainConfig, model_args: ModelConfig
+    data_args: DataArguments, token_args: NumberTokenArguments, args: TrainConfig, model_args: ModelArguments
 ) -> NTLTrainer | NTLSeq2SeqTrainer:
     """Load model, tokenizer and data, and build the trainer; everything that can be refused is refused here.
 
@@ -50,10 +49,10 @@ def build_trainer(
     # What is quick to read first: a typo in a path should not cost the loading of a model.
     config = load_config(model_args, args.trust_remote_code)
     _check_generation(config, args)
-    train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no")
+    train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no", args.max_steps)
     check_text_columns(train_dataset, config.is_encoder_decoder)
     auto_class = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    loaded = load_model(auto_class, model_args, token_args, args.trust_remote_code)
+    loaded = load_model(auto_class, model_args, token_args, args)
     encoder = TextEncoder(loaded.tokenizer, config.is_encoder_decoder, args.max_length)
     # The other processes find the first one's work in the cache.
     with args.main_process_first(desc="tokenization"):

@@ -138,7 +138,7 @@ def test_auto_begins_anew_but_not_over_a_model(recipe, tmp_path, capsys):
             '{"prompt": "1+1=", "completion": "2"}\n{"prompt": "1+2=", "completion": null}\n',
             "1 rows have no 'completion'",
         ),
-        ('{"prompt": "1+1=", "completion": "2"}\n{oops\n', "cannot be read: "),
+        ('{"prompt": "1+1=", "completion": "2"}\n{oops\n', "rows/train.jsonl, line 2: not valid JSON"),
     ],
 )
 def test_a_data_set_of_ones_own_that_is_broken(command, rows, message, recipe, tmp_path, capsys):
@@ -147,6 +147,26 @@ def test_a_data_set_of_ones_own_that_is_broken(command, rows, message, recipe, t
     (folder / "train.jsonl").write_text(rows)
     assert main([command, "--config", recipe(task=None, data_path=None, dataset_name=str(folder))]) == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["sft", "train"])
+def test_columns_and_streams(command, recipe, tmp_path, monkeypatch, capsys):
+    """The numeric target, null in some rows, is passed over by both trainers."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "rows.csv").write_text("q,a\n1+1,2\n1+2,3\n2+2,4\n")
+    columns = {"prompt": "{q}=", "completion": " {a}", "target": "a"}
+    own = {"task": None, "data_path": None, "dataset_name": str(tmp_path / "rows.csv"), "columns": columns}
+    assert main([command, "--config", recipe(**own), "--output_dir", str(tmp_path / "own")]) == 0
+    for level in ("train-easy", "train-medium", "train-hard", "interpolate"):
+        (tmp_path / level).mkdir()
+        (tmp_path / level / "arithmetic__mul.txt").write_text("1+1\n2\na+1\na + 1\n" * 4)
+    stream = {"task": "mathematics", "streaming": True, "eval_strategy": "steps", "eval_steps": 2}
+    assert main([command, "--config", recipe(**stream)]) == 0
+    logs = json.loads((tmp_path / "out" / "trainer_state.json").read_text())["log_history"]
+    assert any("eval_ce_loss" in log for log in logs)
+    endless = recipe(**stream, max_steps=None)
+    assert main([command, "--config", endless, "--output_dir", str(tmp_path / "endless")]) == 2
+    assert "max_steps" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def test_help_names_the_settings(capsys):

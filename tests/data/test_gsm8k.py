@@ -1,11 +1,12 @@
 """GSM8K from a folder: format, answers, and what is refused with file and line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from ntl_hf.data import extract_answer, load_gsm8k
+from ntl_hf.data import extract_answer, final_answer, gsm8k, load_gsm8k
 
 ROW = {"question": "What is 24+48?", "answer": "It is 24+48 = <<24+48=72>>72.\n#### 72"}
 REAL = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
@@ -22,6 +23,7 @@ def test_prompt_and_completion(tmp_path):
     assert row == {
         "prompt": "Question: What is 24+48?\nAnswer:",
         "completion": " It is 24+48 = 72.\n#### 72",
+        "target": 72.0,
     }
     (annotated,) = load_gsm8k(folder, keep_annotations=True)
     assert annotated["completion"] == " " + ROW["answer"]
@@ -51,7 +53,7 @@ BAD_LINES = {
     "no object": ("[1, 2]", "line 2: a JSON object is needed, this is a list"),
     "missing column": ('{"question": "a", "reply": "#### 1"}', r"line 2: no column 'answer'.*'reply'"),
     "wrong type": ('{"question": "a", "answer": 72}', "line 2: column 'answer' is a int, not a string"),
-    "no answer": ('{"question": "a", "answer": "72"}', "row 2: the answer has no number after '####'"),
+    "no answer": ('{"question": "a", "answer": "72"}', "line 2: the answer has no number after '####'"),
 }
 
 
@@ -73,9 +75,37 @@ def test_missing_files_and_splits(tmp_path):
         load_gsm8k(folder_with(tmp_path, ""))
 
 
+def test_clean_numbers(tmp_path):
+    row = {"question": "How much is 1,000 and 250 000?", "answer": "It is .5*<<.5*2=1>>2 = 1,001\n#### 251,000"}
+    folder = folder_with(tmp_path, json.dumps(row))
+    (clean,) = load_gsm8k(folder, clean_numbers=True)
+    assert clean == {
+        "prompt": "Question: How much is 1000 and 250000?\nAnswer:",
+        "completion": " It is 0.5*2 = 1001\n#### 251000",
+        "target": 251000.0,
+    }
+    (kept,) = load_gsm8k(folder, keep_annotations=True, clean_numbers=True)
+    assert "0.5*<<0.5*2=1>>2" in kept["completion"]
+
+
+def test_the_hub(monkeypatch):
+    monkeypatch.setattr(gsm8k, "load_dataset", lambda *names, split: [ROW, ROW | {"answer": "#### 7 or 8"}])
+    with pytest.raises(ValueError, match="openai/gsm8k, split 'train', row 2: the answer is '7 or 8'"):
+        load_gsm8k()
+    monkeypatch.setattr(gsm8k, "load_dataset", lambda *names, split: [ROW])
+    assert load_gsm8k(split="test")["target"] == [72.0]
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the GSM8K files are not beside the checkout")
 def test_the_real_files():
     train, test = load_gsm8k(str(REAL)), load_gsm8k(str(REAL), "test")
     assert (len(train), len(test)) == (7473, 1319)
     assert not any("<<" in row["completion"] for row in train)
-    assert all(float(extract_answer(row["completion"])) is not None for row in test)
+    assert all(float(extract_answer(row["completion"])) == row["target"] for row in test)
+    clean = load_gsm8k(str(REAL), clean_numbers=True)
+    assert clean["target"] == train["target"]
+    for row in clean:
+        assert (
+            final_answer(row["completion"], "####").isdigit() or "-" in row["completion"] or "." in row["completion"]
+        )
+        assert not re.search(r"[0-9],[0-9]{3}(?![0-9])", row["prompt"] + row["completion"])

@@ -4,15 +4,10 @@ import itertools
 
 import pytest
 
-from ntl_hf.data import load_mathematics
+from ntl_hf.data import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES, load_mathematics
 
 MODULES = ("algebra__linear_1d", "arithmetic__add_sub_multiple", "arithmetic__mul")
 LEVELS = ("train-easy", "train-medium", "train-hard", "interpolate", "extrapolate")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
 
 
 @pytest.fixture
@@ -32,7 +27,11 @@ def sources(dataset):
 
 def test_prompt_and_completion(folder):
     row = load_mathematics(folder, "interpolate", ["arithmetic__mul"])[1]
-    assert row == {"prompt": "Question: What is interpolate arithmetic__mul 1?\nAnswer:", "completion": " 1"}
+    assert row == {
+        "prompt": "Question: What is interpolate arithmetic__mul 1?\nAnswer:",
+        "completion": " 1",
+        "target": 1.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,3 +125,57 @@ def test_refused_arguments(folder):
         load_mathematics(folder, max_rows_per_file=0)
     with pytest.raises(ValueError, match="names no modules"):
         load_mathematics(folder, modules=[])
+    with pytest.raises(ValueError, match="`max_rows` must be 1 or more, not 0"):
+        load_mathematics(folder, max_rows=0)
+
+
+def test_answers_that_are_not_numbers(folder):
+    path = folder / "interpolate" / "arithmetic__mul.txt"
+    path.write_text("a\n2*x\nb\n-3/4\nc\n1, 2\n")
+    rows = load_mathematics(folder, "interpolate", ["arithmetic__mul"])
+    assert rows["target"] == [None, -0.75, None] and rows.features["target"].dtype == "float64"
+    with pytest.raises(ValueError, match=r"arithmetic__mul.txt, line 2: the answer is '2\*x'; a number is needed"):
+        load_mathematics(folder, "interpolate", ["arithmetic__mul"], numbers_only=True)
+
+
+def test_a_limit_over_all_files_reads_no_further(folder):
+    whole = sources(load_mathematics(folder, "train"))
+    path = folder / "train-hard" / "arithmetic__mul.txt"
+    path.write_text(path.read_text() + "a question without an answer\n")
+    for rows in (1, 10, 26):
+        assert sources(load_mathematics(folder, "train", max_rows=rows)) == whole[:rows]
+
+
+def test_streams_have_the_same_rows(folder):
+    for limits in ({}, {"max_rows": 10}, {"max_rows_per_file": 1, "modules": MODULES[:2]}):
+        stream = load_mathematics(folder, "train", streaming=True, **limits)
+        rows = load_mathematics(folder, "train", **limits)
+        assert list(stream) == list(rows) == list(stream)
+        assert stream.features == rows.features
+
+
+def test_streams_read_what_is_asked_for(folder):
+    path = folder / "train-easy" / "algebra__linear_1d.txt"
+    path.write_text("a\n1\nb\n")
+    rows = iter(load_mathematics(folder, "train", streaming=True))
+    assert [next(rows)["completion"] for _ in range(9)] == [" 1"] + [" 0"] * 8
+    with pytest.raises(ValueError, match=r"algebra__linear_1d\.txt, line 3: the file ends"):
+        next(rows)
+
+
+def test_modules_of_the_paper(tmp_path):
+    assert (len(set(PAPER_MODULES)), len(set(PAPER_EXTRAPOLATION_MODULES))) == (13, 7)
+    for level, modules in zip(LEVELS, [PAPER_MODULES] * 4 + [PAPER_EXTRAPOLATION_MODULES], strict=True):
+        (tmp_path / level).mkdir()
+        for module in (*modules, "calculus__differentiate"):
+            (tmp_path / level / f"{module}.txt").write_text(f"What is {level} {module} 0?\n0\n")
+    for split, levels in (("train", LEVELS[:3]), ("interpolate", LEVELS[3:4])):
+        found = sources(load_mathematics(tmp_path, split, ["paper"]))
+        assert sorted(found) == sorted(itertools.product(levels, PAPER_MODULES, "0"))
+    assert [module for _, module, _ in sources(load_mathematics(tmp_path, "extrapolate", ["paper"]))] == list(
+        PAPER_EXTRAPOLATION_MODULES
+    )
+    both = load_mathematics(tmp_path, "interpolate", ["paper", "arithmetic__mul", "calculus__differentiate"])
+    assert len(both) == 14
+    with pytest.raises(ValueError, match=r"no module 'papr'\. Did you mean 'paper'"):
+        load_mathematics(tmp_path, "train", ["papr"])

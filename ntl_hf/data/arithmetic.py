@@ -1,0 +1,79 @@
+"""Sums and differences of several integers, generated in the form of DeepMind's `arithmetic__add_sub_multiple`."""
+
+import math
+import random
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from datasets import Dataset
+
+from .expressions import random_expression, random_integer
+from .question import question_and_answer
+from .schema import check_split, to_dataset
+
+SPLITS = ("train", "interpolate", "extrapolate", "test")
+ROWS_PER_LEVEL, TEST_ROWS = 33_333, 10_000
+# The form of DeepMind's module: difficulty is the number of random decimal digits in a question; easy, medium and hard
+# are the thirds of the range. Interpolation asks at one difficulty inside it, extrapolation above it and with more
+# operations than any training question (3 to 6, as many as the difficulty allows).
+LEVELS = ((3.0, 3.0 + 7 / 3), (3.0 + 7 / 3, 3.0 + 14 / 3), (3.0 + 14 / 3, 10.0))
+INTERPOLATION, EXTRAPOLATION = (8.0, 8.0), (10.0, 12.0)
+FEWEST_OPERATIONS, EXTRAPOLATION_OPERATIONS = 3, (9, 11)
+_PHRASES = ("{}", "What is {}?", "Evaluate {}.", "Calculate {}.", "What is the value of {}?")
+# An expression's checksum says whether it is for training or for testing: disjoint without looking at either.
+_HELD_OUT = 10
+
+
+def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
+    """Generate a split as columns `prompt` ("Question: ...\\nAnswer:"), `completion` and `target`.
+
+    Args:
+        split: "train" (99,999 rows, the three levels of difficulty in turn), "interpolate" (10,000, no expression of
+            which any training set has, whatever its seed), "extrapolate" (10,000, with more terms and more digits) or
+            "test", which is interpolate.
+        seed: of all chance; the same seed makes the same rows, and the first rows of a longer set.
+        max_rows: make no more.
+
+    Raises:
+        ValueError: unknown split, or `max_rows` below 1.
+    """
+    check_split(split, SPLITS, "Arithmetic")
+    if max_rows is not None and max_rows < 1:
+        raise ValueError(f"`max_rows` must be 1 or more, not {max_rows}.")
+    split = "interpolate" if split == "test" else split
+    rows = 3 * ROWS_PER_LEVEL if split == "train" else TEST_ROWS
+    return to_dataset(islice(_rows(split, seed), rows if max_rows is None else min(rows, max_rows)))
+
+
+def _rows(split: str, seed: int) -> Iterator[dict[str, Any]]:
+    rng = random.Random(f"arithmetic {split} {seed}")
+    levels = {"train": LEVELS, "interpolate": (INTERPOLATION,), "extrapolate": (EXTRAPOLATION,)}[split]
+    operations = EXTRAPOLATION_OPERATIONS if split == "extrapolate" else None
+    while True:
+        for level in levels:
+            value, expression = _draw(rng, level, operations)
+            # Longer ones cannot be in the training set.
+            while split != "extrapolate" and _is_held_out(expression) != (split == "interpolate"):
+                value, expression = _draw(rng, level, operations)
+            question = rng.choice(_PHRASES).format(expression)
+            yield {**question_and_answer(question, str(value)), "target": float(value)}
+
+
+def _draw(rng: random.Random, level: tuple[float, float], operations: tuple[int, int] | None) -> tuple[int, str]:
+    """A value and an expression of it; a quarter of the digits are the value's."""
+    digits = rng.uniform(*level)
+    value = random_integer(rng, digits / 4)
+    rest = digits * 3 / 4
+    fewest, most = operations or (FEWEST_OPERATIONS, FEWEST_OPERATIONS + int(rest / 2))
+    count = rng.randint(fewest, most)
+    if operations is None:
+        rest -= math.log10(most - fewest + 1)  # drawn with the number of operations
+    # Many trees of operations write the same expression: terms grow with their number, a Catalan number.
+    rest += math.log10(math.comb(2 * count, count) // (count + 1))
+    return value, random_expression(rng, value, count, rest)
+
+
+def _is_held_out(expression: str) -> bool:
+    return zlib.crc32(expression.encode()) % _HELD_OUT == 0

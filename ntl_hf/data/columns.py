@@ -1,0 +1,98 @@
+"""Any data set in the columns that the trainers take, by a mapping."""
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from string import Formatter
+from typing import Any
+
+from datasets import Dataset, Features, Value
+
+from ..number_text import read_number
+
+NAMES = ("prompt", "completion", "text", "target")
+
+
+def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Dataset:
+    """A data set of the columns that `columns` describes.
+
+    Args:
+        dataset: any data set.
+        columns: for each of `prompt`, `completion`, `text` or `target` the name of a column, or a text with names in
+            braces, such as "Question: {question}\\nAnswer:"; `{{` is a brace. `target` becomes float64.
+        source: what the data set is called in errors.
+
+    Raises:
+        ValueError: another name than these, a column that is not there, and with the row's number (from 1), a value
+            that is missing (null), a list or an object where a text is needed, or a `target` that is no number.
+    """
+    parts = {name: _parse(name, text, dataset.column_names, source) for name, text in columns.items()}
+    features = Features({name: Value("float64" if name == "target" else "string") for name in columns})
+    return dataset.map(
+        _map_row,
+        with_indices=True,
+        fn_kwargs={"parts": parts, "source": source},
+        remove_columns=dataset.column_names,
+        features=features,
+        desc="Mapping columns",
+    )
+
+
+Parts = list[tuple[str, str | None]]
+
+
+def _parse(name: str, text: Any, there: list[str], source: str) -> Parts:
+    """Pairs of text and the column that follows it; None where none does."""
+    if name not in NAMES:
+        raise ValueError(f"`columns` has a key '{name}'{_near(name, NAMES)}; known are {', '.join(NAMES)}.")
+    if not isinstance(text, str):
+        raise ValueError(f"`columns`: '{name}' is {text!r}; give a column's name, or a text with names in braces.")
+    parts: Parts = [("", text)]
+    if text not in there and ("{" in text or "}" in text):
+        try:
+            parts = [(literal, column) for literal, column, _, _ in Formatter().parse(text)]
+        except ValueError as error:
+            raise ValueError(f"`columns`: '{name}' is {text!r}: {error}. Write {{{{ for a brace.") from None
+    for _, column in parts:
+        if column is not None and column not in there:
+            raise ValueError(f"{source} has no column '{column}'{_near(column, there)}. It has: {', '.join(there)}.")
+    return parts
+
+
+def _near(name: str, known: Any) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _map_row(row: dict[str, Any], index: int, parts: dict[str, Parts], source: str) -> dict[str, Any]:
+    where = f"{source}, row {index + 1}"
+    return {
+        name: _number(row, parts_, where) if name == "target" else _text(row, parts_, where)
+        for name, parts_ in parts.items()
+    }
+
+
+def _text(row: dict[str, Any], parts: Parts, where: str) -> str:
+    return "".join(
+        literal + ("" if column is None else _written(row[column], column, where)) for literal, column in parts
+    )
+
+
+def _written(value: Any, column: str, where: str) -> str:
+    if value is None:
+        raise ValueError(f"{where}: '{column}' is missing (null); fill it in or remove the row.")
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"{where}: '{column}' is a {type(value).__name__}; a text or a number is needed.")
+    return str(value)
+
+
+def _number(row: dict[str, Any], parts: Parts, where: str) -> float:
+    if len(parts) == 1 and not parts[0][0] and parts[0][1] is not None:
+        value = row[parts[0][1]]
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    text = _text(row, parts, where)
+    number = read_number(text)
+    if number is None:
+        raise ValueError(f"{where}: the target is {text[:60]!r}; a number is needed. Mend or remove the row.")
+    return number

@@ -1,0 +1,94 @@
+"""Generated arithmetic and multiplication: right answers, the same rows for a seed, splits that share nothing."""
+
+import random
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntl_hf.data import make_arithmetic, make_multiplication
+from ntl_hf.data.expressions import random_expression
+
+MAKERS = {"arithmetic": make_arithmetic, "multiplication": make_multiplication}
+PHRASE = re.compile(r"Question: (?:What is the value of |What is |Evaluate |Calculate )?([-+* ()0-9]+)[.?]?\nAnswer:")
+SPLITS = [("arithmetic", "train"), ("arithmetic", "interpolate"), ("arithmetic", "extrapolate")]
+SPLITS += [("multiplication", "train"), ("multiplication", "test")]
+
+
+def expression(row):
+    return PHRASE.fullmatch(row["prompt"]).group(1)
+
+
+def numbers(row):
+    return [int(text) for text in re.findall("[0-9]+", expression(row))]
+
+
+@given(
+    seed=st.integers(),
+    value=st.integers(-(10**9), 10**9),
+    operations=st.integers(0, 12),
+    digits=st.floats(0, 15),
+)
+def test_an_expression_is_worth_its_value(seed, value, operations, digits):
+    text = random_expression(random.Random(seed), value, operations, digits)
+    assert eval(text) == value
+    assert len(re.findall("[0-9]+", text)) == operations + 1
+    assert re.fullmatch(r"[-+ ()0-9]+", text)
+
+
+@pytest.mark.parametrize(("task", "split"), SPLITS)
+@pytest.mark.parametrize("seed", [0, 7])
+def test_answers_are_what_python_says(task, split, seed):
+    rows = MAKERS[task](split, seed, max_rows=3000)
+    assert len(rows) == 3000
+    for row in rows:
+        assert float(eval(expression(row))) == row["target"]
+        assert row["completion"] == f" {int(row['target'])}"
+
+
+@pytest.mark.parametrize(("task", "split"), SPLITS)
+def test_a_seed_repeats_and_limits_cut(task, split):
+    make = MAKERS[task]
+    rows = list(make(split, 1, max_rows=500))
+    assert rows == list(make(split, 1, max_rows=500))
+    assert rows[:100] == list(make(split, 1, max_rows=100))
+    assert rows != list(make(split, 2, max_rows=500))
+
+
+def test_whole_splits_of_arithmetic():
+    train, near, far = (make_arithmetic(split) for split in ("train", "interpolate", "extrapolate"))
+    assert (len(train), len(near), len(far)) == (3 * 33_333, 10_000, 10_000)
+    assert near[0] == make_arithmetic("test", max_rows=1)[0]
+    seen = {expression(row) for row in train}
+    assert not seen & {expression(row) for row in near} and not seen & {expression(row) for row in far}
+    # From row to row: easy, medium, hard.
+    sizes = [sum(abs(train["target"][i]) for i in range(level, 3000, 3)) for level in range(3)]
+    assert sizes[0] < sizes[1] / 2 < sizes[2] / 4
+    assert {len(numbers(row)) for row in train} == {4, 5, 6, 7}
+    assert {len(numbers(row)) for row in far} == {10, 11, 12}
+
+
+def test_no_seed_trains_on_what_another_tests():
+    train = {expression(row) for seed in range(3) for row in make_arithmetic("train", seed, max_rows=5000)}
+    assert not train & {expression(row) for row in make_arithmetic("interpolate", 5)}
+    factors = {frozenset(numbers(row)) for seed in range(3) for row in make_multiplication("train", seed, 20_000)}
+    assert not factors & {frozenset(numbers(row)) for row in make_multiplication("test", 5)}
+
+
+def test_digits_of_factors_are_balanced():
+    rows = make_multiplication("train", max_rows=3600)
+    for row in rows:
+        assert [len(str(n)) for n in numbers(row)] == [row["digits_left"], row["digits_right"]]
+    counts = {}
+    for pair in zip(rows["digits_left"], rows["digits_right"], strict=True):
+        counts[pair] = counts.get(pair, 0) + 1
+    assert len(counts) == 36 and set(counts.values()) == {100}
+
+
+@pytest.mark.parametrize("task", MAKERS)
+def test_refused(task):
+    with pytest.raises(ValueError, match=r"has the splits train, .*, not 'validation'|splits train, test, not"):
+        MAKERS[task]("validation")
+    with pytest.raises(ValueError, match="`max_rows` must be 1 or more, not 0"):
+        MAKERS[task](max_rows=0)
