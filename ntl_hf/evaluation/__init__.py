@@ -1,0 +1,27 @@
+"""Metrics over examples, each with its bootstrap interval; what was left out is counted."""
+
+from .answers import score_answers
+from .number_metrics import number_right, score_numbers
+from .paired import McNemar, PairedDifference, mcnemar, paired_bootstrap, paired_mean
+from .score import Score, from_json, to_json
+from .table import to_markdown, to_table
+from .text_metrics import score_texts
+from .token_metrics import score_tokens
+
+__all__ = [
+    "McNemar",
+    "PairedDifference",
+    "Score",
+    "from_json",
+    "mcnemar",
+    "number_right",
+    "paired_bootstrap",
+    "paired_mean",
+    "score_answers",
+    "score_numbers",
+    "score_texts",
+    "score_tokens",
+    "to_json",
+    "to_markdown",
+    "to_table",
+]
