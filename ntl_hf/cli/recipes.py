@@ -1,6 +1,7 @@
 """Reading a recipe and its overrides into argument classes, with errors of one line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -13,9 +14,16 @@ from .errors import UsageError
 class RecipeParser(TrlParser):
     """TRL's parser (`--config recipe.yaml` and overrides) that refuses unknown keys with the nearest known one.
 
+    Args:
+        ignored: keys of a recipe that are for another command, and passed over.
+
     Raises:
         UsageError: from `parse`, whatever is wrong with the arguments.
     """
+
+    def __init__(self, *args: Any, ignored: Collection[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ignored = ignored
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """Parse the arguments into one instance of each dataclass."""
@@ -27,6 +35,9 @@ class RecipeParser(TrlParser):
             return self.parse_args_and_config(argv)
         except (ValueError, TypeError, OSError) as error:
             raise UsageError(str(error)) from error
+
+    def set_defaults_with_config(self, **values: Any) -> list[str]:
+        return super().set_defaults_with_config(**{k: v for k, v in values.items() if k not in self._ignored})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -44,6 +55,8 @@ class RecipeParser(TrlParser):
         path = argv[position]
         actions = {action.dest: action for action in self._actions}
         for key, value in _load(path).items():
+            if key in self._ignored:
+                continue
             if key not in actions and key != "env":
                 raise UsageError(_unknown(f"{path} has an unknown key '{key}'", str(key), actions))
             # argparse checks the choices of what is typed, not of defaults, which a recipe's values become.
@@ -73,3 +86,8 @@ def _unknown(what: str, key: str, known: Iterable[str]) -> str:
 
 def _split_flag(word: str) -> list[str]:
     return word.split("=", 1) if word.startswith("--") and "=" in word else [word]
+
+
+def fields_of(classes: Iterable[Any]) -> frozenset[str]:
+    """The keys that argument classes take."""
+    return frozenset(each.name for cls in classes for each in fields(cls))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from .debug import HELP as DEBUG_HELP
 from .errors import UsageError
 from .launch import HELP
 
@@ -32,7 +33,7 @@ class ScriptCommand:
         from .recipes import RecipeParser
 
         script = import_module(f"..scripts.{self.name}", __package__)
-        parser = RecipeParser(script.ARGUMENT_CLASSES, prog=f"ntl-hf {self.name}", epilog=HELP)
+        parser = RecipeParser(script.ARGUMENT_CLASSES, prog=f"ntl-hf {self.name}", epilog=f"{HELP} {DEBUG_HELP}")
         arguments = parser.parse(argv)
         try:
             trainer = script.build_trainer(*arguments)
@@ -40,4 +41,5 @@ class ScriptCommand:
             # Some errors of transformers are a page long.
             raise UsageError(" ".join(str(error).split())) from error
         train(trainer)
+        trainer.accelerator.end_training()
         return 0

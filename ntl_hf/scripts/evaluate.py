@@ -1,0 +1,199 @@
+"""Scoring a model on a data set, by its own answers and on the true ones: the script behind `ntl-hf evaluate`."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import set_seed
+
+from ..config import FILE_NAME, NTLConfig
+from ..data import TextEncoder, final_answer
+from ..evaluation import Score, score_answers, to_json
+from ..evaluation.generate import generate_answers, generation_config
+from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
+from ..number_text import answer_number
+from ..number_vocab import NumberVocab
+from .data import DataArguments, load_eval_data
+from .trained_model import load_trained
+
+logger = logging.getLogger(__name__)
+
+METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
+
+
+@dataclass
+class EvaluationArguments:
+    """Which model is scored, and how it answers."""
+
+    model_name_or_path: str | None = field(
+        default=None, metadata={"help": "What to score: a checkpoint, an adapter's folder or a hub id."}
+    )
+    base_model_name_or_path: str | None = field(
+        default=None, metadata={"help": "For an adapter: its base model. Default: the one that it was trained on."}
+    )
+    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model."})
+    output_dir: str | None = field(
+        default=None,
+        metadata={"help": f"Folder for {METRICS} and {PREDICTIONS}. Default: `evaluation` in the model's folder."},
+    )
+    overwrite_output_dir: bool = field(
+        default=False, metadata={"help": "Replace an evaluation that `output_dir` already has."}
+    )
+    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Rows at a time."})
+    max_new_tokens: int = field(default=256, metadata={"help": "Longest answer, in tokens."})
+    num_beams: int = field(default=1, metadata={"help": "Beams; 1 takes the most likely token each time."})
+    do_sample: bool = field(default=False, metadata={"help": "Sample, with `temperature` and `top_p`."})
+    temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
+    top_p: float = field(default=1.0, metadata={"help": "Of sampling: the probability to draw from."})
+    max_length: int | None = field(
+        default=1024, metadata={"help": "Where rows of the teacher-forced metrics are cut, in tokens, as in training."}
+    )
+    ntl_digits_only: bool | None = field(
+        default=None,
+        metadata={"help": f"Which tokens are numbers. Default: as trained ({FILE_NAME}), else single digits."},
+    )
+    resamples: int = field(default=1000, metadata={"help": "Bootstrap samples of the intervals; 0: no intervals."})
+    confidence: float = field(default=0.95, metadata={"help": "Coverage of the intervals."})
+    dtype: str | None = field(default="auto", metadata={"help": "'auto' (as saved), 'float32', 'bfloat16', ..."})
+    attn_implementation: str | None = field(default=None, metadata={"help": "Attention, as in training."})
+    use_cpu: bool = field(default=False, metadata={"help": "Leave the accelerator alone."})
+    seed: int = field(default=0, metadata={"help": "Of sampling and of the bootstrap."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run the code that comes with a model."})
+
+    def __post_init__(self) -> None:
+        for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
+
+
+ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
+# In a recipe for training, these are of the training.
+TRAINING_KEYS = frozenset({"model_name_or_path", "model_revision", "output_dir", "overwrite_output_dir"})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        scores: the metrics of `score_answers`, and those of `score_sums`.
+        content: what is written to `metrics.json`.
+        folder: where.
+    """
+
+    scores: dict[str, Score]
+    content: dict[str, Any]
+    folder: Path
+
+
+def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
+    """Load model and data, let the model answer, score, and write `metrics.json` and `predictions.jsonl`.
+
+    Raises:
+        ValueError: arguments, data or model that cannot be evaluated; `OSError` where something is not found. Nothing
+            is generated before these are known.
+    """
+    folder = _claim_folder(args)
+    rows = load_eval_data(data_args)
+    _check_columns(rows)
+    model, tokenizer = load_trained(args)
+    is_seq2seq = model.config.is_encoder_decoder
+    encoder = TextEncoder(tokenizer, is_seq2seq, args.max_length)
+    vocab = NumberVocab.from_tokenizer(tokenizer, _digits_only(args))
+    prompts, encoded = encoder.encode_prompts(rows["prompt"][:]), encoder.encode(rows)
+    config = generation_config(model, tokenizer, **_generation_settings(args))
+    model.to(_device(args))
+    set_seed(args.seed)
+    texts = generate_answers(model, tokenizer, prompts, args.per_device_eval_batch_size, config)
+    sums = teacher_forced_sums(model, tokenizer, encoded, vocab, args.per_device_eval_batch_size)
+    return _report(folder, rows, texts, sums, data_args, args)
+
+
+def _generation_settings(args: EvaluationArguments) -> dict[str, Any]:
+    settings: dict[str, Any] = {"max_new_tokens": args.max_new_tokens, "num_beams": args.num_beams}
+    sampling = {"temperature": args.temperature, "top_p": args.top_p} if args.do_sample else {}
+    return {**settings, "do_sample": args.do_sample, **sampling}
+
+
+def _claim_folder(args: EvaluationArguments) -> Path:
+    name = args.model_name_or_path
+    if args.output_dir is None and (name is None or not Path(name).is_dir()):
+        raise ValueError("`output_dir` is missing: the folder for the metrics and predictions.")
+    folder = Path(args.output_dir) if args.output_dir is not None else Path(str(name)) / "evaluation"
+    if folder.is_file():
+        raise ValueError(f"`output_dir` {folder} is a file.")
+    if (folder / METRICS).exists() and not args.overwrite_output_dir:
+        raise ValueError(
+            f"`output_dir` {folder} holds another evaluation. Choose another folder, or add --overwrite_output_dir."
+        )
+    return folder
+
+
+def _check_columns(rows: Dataset) -> None:
+    if not {"prompt", "completion"} <= set(rows.column_names):
+        raise ValueError(
+            f"An evaluation needs the columns 'prompt' and 'completion'; the data set has {rows.column_names}. Name "
+            "them with `columns`."
+        )
+
+
+def _digits_only(args: EvaluationArguments) -> bool:
+    if args.ntl_digits_only is not None:
+        return args.ntl_digits_only
+    folder = Path(str(args.model_name_or_path))
+    return NTLConfig.load(folder).digits_only if (folder / FILE_NAME).exists() else NTLConfig.digits_only
+
+
+def _device(args: EvaluationArguments) -> torch.device:
+    accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
+
+
+def _report(
+    folder: Path, rows: Dataset, texts: list[str], sums: TokenSums, data_args: DataArguments, args: EvaluationArguments
+) -> Evaluation:
+    answers = [final_answer(text, data_args.answer_mark) for text in texts]
+    targets = rows["target"][:] if "target" in rows.column_names else None
+    bootstrap: dict[str, Any] = {"confidence": args.confidence, "resamples": args.resamples, "seed": args.seed}
+    scores = {
+        **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
+        **score_sums(sums, **bootstrap),
+    }
+    content = {
+        "model": args.model_name_or_path,
+        "rows": len(rows),
+        "metrics": to_json(scores),
+        "number_distribution": sums.number_distribution(),
+        "settings": {**_set_fields(data_args), **asdict(args)},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_predictions(folder / PREDICTIONS, rows, texts, answers, targets)
+    # Last: its being there says that all is.
+    (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return Evaluation(scores, content, folder)
+
+
+def _set_fields(data_args: DataArguments) -> dict[str, Any]:
+    """What says which rows these are."""
+    values = {each.name: getattr(data_args, each.name) for each in fields(data_args)}
+    return {name: value for name, value in values.items() if value is not None and "train" not in name}
+
+
+def _write_predictions(
+    path: Path, rows: Dataset, texts: list[str], answers: list[str | None], targets: list[float | None] | None
+) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
+            line = {
+                "row": i,
+                "prompt": row["prompt"],
+                "reference": row["completion"],
+                "prediction": text,
+                "target": None if targets is None else targets[i],
+                "number": None if answer is None else answer_number(answer),
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,94 @@
+"""A model that has been trained, ready to be evaluated: a checkpoint, or an adapter on its base model."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from peft import PeftConfig, PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils.peft_utils import find_adapter_config_file
+
+
+class TrainedModelArguments(Protocol):
+    """What is read of the arguments; see `EvaluationArguments`."""
+
+    model_name_or_path: str | None
+    base_model_name_or_path: str | None
+    model_revision: str
+    dtype: str | None
+    attn_implementation: str | None
+    trust_remote_code: bool
+
+
+def load_trained(args: TrainedModelArguments) -> tuple[Any, Any]:
+    """Load model and tokenizer; of an adapter, the base model is the one that it was trained on.
+
+    Returns:
+        The model in evaluation mode, on the CPU, and its tokenizer, which has a padding token.
+
+    Raises:
+        ValueError: no model is named, or a base model for what is no adapter.
+        OSError: there is no such model, base model or tokenizer.
+    """
+    if args.model_name_or_path is None:
+        raise ValueError("`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id.")
+    try:
+        return _load_adapter(args) if _is_adapter(args) else _load_model(args)
+    except OSError as error:
+        raise OSError(f"{args.model_name_or_path} cannot be loaded: {error}") from error
+
+
+def _is_adapter(args: TrainedModelArguments) -> bool:
+    is_adapter = find_adapter_config_file(str(args.model_name_or_path), revision=args.model_revision) is not None
+    if args.base_model_name_or_path is not None and not is_adapter:
+        raise ValueError(f"{args.model_name_or_path} is no adapter: remove `base_model_name_or_path`.")
+    return is_adapter
+
+
+def _load_model(args: TrainedModelArguments) -> tuple[Any, Any]:
+    name = str(args.model_name_or_path)
+    tokenizer = AutoTokenizer.from_pretrained(name, **_source(args))
+    return _ready(_from_pretrained(name, args.model_revision, args), tokenizer)
+
+
+def _load_adapter(args: TrainedModelArguments) -> tuple[Any, Any]:
+    name = str(args.model_name_or_path)
+    base = args.base_model_name_or_path or _base_of(name, args.model_revision)
+    try:
+        model = _from_pretrained(base, "main", args)
+    except OSError as error:
+        raise OSError(
+            f"its base model {base}: {error} If that is elsewhere now, name it as `base_model_name_or_path`."
+        ) from error
+    # The trainers save the tokenizer beside an adapter; adapters from elsewhere may come without.
+    has_tokenizer = not Path(name).is_dir() or (Path(name) / "tokenizer_config.json").exists()
+    tokenizer = AutoTokenizer.from_pretrained(name if has_tokenizer else base, **_source(args))
+    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
+        # Tokens were added in training; the adapter has their rows.
+        model.resize_token_embeddings(len(tokenizer))
+    return _ready(PeftModel.from_pretrained(model, name, revision=args.model_revision), tokenizer)
+
+
+def _source(args: TrainedModelArguments) -> dict[str, Any]:
+    return {"revision": args.model_revision, "trust_remote_code": args.trust_remote_code}
+
+
+def _from_pretrained(name: str, revision: str, args: TrainedModelArguments) -> Any:
+    source = {"revision": revision, "trust_remote_code": args.trust_remote_code}
+    config = AutoConfig.from_pretrained(name, **source)
+    auto_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    return auto_class.from_pretrained(name, **source, dtype=args.dtype, attn_implementation=args.attn_implementation)
+
+
+def _base_of(adapter: str, revision: str) -> str:
+    base = PeftConfig.from_pretrained(adapter, revision=revision).base_model_name_or_path
+    if not base:
+        raise ValueError(
+            f"The adapter {adapter} does not say on which model it was trained: name it as `base_model_name_or_path`."
+        )
+    return base
+
+
+def _ready(model: Any, tokenizer: Any) -> tuple[Any, Any]:
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.eval(), tokenizer

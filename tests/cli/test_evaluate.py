@@ -1,0 +1,154 @@
+"""`ntl-hf evaluate` on what `ntl-hf sft` and `train` leave behind: files, scores, adapters, refusals."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ntl_hf.cli.main import main
+from ntl_hf.evaluation import from_json, score_answers
+from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model
+
+FAST = ["--max_new_tokens", "12", "--resamples", "20", "--use_cpu", "true", "--per_device_eval_batch_size", "3"]
+
+
+def evaluate(recipe, model, out, *words):
+    argv = ["evaluate", "--config", recipe, "--model_name_or_path", str(model), "--output_dir", str(out), *FAST]
+    return main([*argv, *words])
+
+
+def read(out):
+    metrics = json.loads((out / "metrics.json").read_text())
+    return metrics, [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def trained(recipe, tmp_path):
+    """An adapter, trained by the recipe."""
+    assert main(["sft", "--config", recipe()]) == 0
+    return tmp_path / "out"
+
+
+def test_an_adapter_finds_its_base_model(recipe, trained, tmp_path, capsys):
+    assert evaluate(recipe(), trained, tmp_path / "ev") == 0
+    metrics, rows = read(tmp_path / "ev")
+    assert metrics["rows"] == len(rows) == 16 and [row["row"] for row in rows] == list(range(16))
+    assert rows[0]["prompt"].startswith("Question: ") and "####" in rows[0]["reference"]
+    scores = from_json(metrics["metrics"])
+    assert scores["cross_entropy"].low < scores["cross_entropy"].value < scores["cross_entropy"].high
+    assert metrics["settings"]["task"] == "gsm8k" and metrics["settings"]["max_new_tokens"] == 12
+    printed = capsys.readouterr().out
+    assert "number_accuracy" in printed and str(tmp_path / "ev") in printed
+    # It is the adapter that is scored: without it, another cross entropy.
+    assert evaluate(recipe(), tmp_path / "model", tmp_path / "base") == 0
+    base = from_json(read(tmp_path / "base")[0]["metrics"])
+    assert base["cross_entropy"].value > scores["cross_entropy"].value
+
+
+def test_metrics_are_those_of_the_predictions(recipe, trained, tmp_path):
+    """The files agree with each other: what is reported can be made again from what was said."""
+    assert evaluate(recipe(), trained, tmp_path / "ev") == 0
+    metrics, rows = read(tmp_path / "ev")
+    from ntl_hf.data import final_answer
+
+    columns = {name: [row[name] for row in rows] for name in ("prediction", "reference", "target")}
+    answers = [final_answer(text, "####") for text in columns["prediction"]]
+    again = score_answers(columns["prediction"], columns["reference"], columns["target"], answers, resamples=20)
+    reported = from_json(metrics["metrics"])
+    for name, score in again.items():
+        assert reported[name] == score or score.value != score.value, name
+    unreadable = [row["number"] is None for row in rows]
+    assert reported["unreadable"].value == pytest.approx(sum(unreadable) / len(rows))
+
+
+def test_the_default_folder_is_beside_the_model_and_not_written_over(recipe, trained, capsys):
+    words = ["evaluate", "--config", recipe(), "--model_name_or_path", str(trained), *FAST, "--max_eval_samples", "2"]
+    assert main(words) == 0
+    before = (trained / "evaluation" / "metrics.json").read_text()
+    assert main(words) == 2
+    assert "holds another evaluation" in capsys.readouterr().err
+    assert (trained / "evaluation" / "metrics.json").read_text() == before
+    assert main([*words, "--overwrite_output_dir", "true", "--seed", "3"]) == 0
+    assert read(trained / "evaluation")[0]["settings"]["seed"] == 3
+
+
+def test_a_base_model_that_was_moved(recipe, trained, tmp_path, capsys):
+    shutil.move(tmp_path / "model", tmp_path / "elsewhere")
+    assert evaluate(recipe(), trained, tmp_path / "ev") == 2
+    assert "name it as `base_model_name_or_path`" in capsys.readouterr().err
+    moved = ["--base_model_name_or_path", str(tmp_path / "elsewhere")]
+    assert evaluate(recipe(), trained, tmp_path / "ev", *moved) == 0
+
+
+def test_an_adapter_with_added_digits(recipe, tmp_path):
+    """Its tokenizer is longer than that of the base model on disk."""
+    letters = char_tokenizer("abcdefghijklmnopqrstuvwxyz+-*/=().,?# ")
+    letters.save_pretrained(tmp_path / "model")
+    tiny_model("llama", vocab_size=len(letters)).save_pretrained(tmp_path / "model")
+    assert main(["sft", "--config", recipe(add_digit_tokens=True)]) == 0
+    assert evaluate(recipe(add_digit_tokens=True), tmp_path / "out", tmp_path / "ev") == 0
+    metrics = read(tmp_path / "ev")[0]["metrics"]
+    assert metrics["number_mass"]["value"] > 0
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_whole_models_and_data_of_ones_own(kind, recipe, tmp_path):
+    model = tmp_path / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    tiny_model(kind).save_pretrained(model)
+    char_tokenizer().save_pretrained(model)
+    rows = [{"q": f"{i}+{i}=", "a": str(2 * i)} for i in range(5)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    columns = json.dumps({"prompt": "{q}", "completion": "{a}", "target": "a"})
+    words = ["evaluate", "--model_name_or_path", str(model), "--dataset_name", str(tmp_path / "own.jsonl")]
+    assert main([*words, "--columns", columns, "--output_dir", str(tmp_path / "ev"), *FAST]) == 0
+    metrics, lines = read(tmp_path / "ev")
+    assert [line["target"] for line in lines] == [0, 2, 4, 6, 8] and ARCHITECTURES[kind]
+    assert metrics["metrics"]["number_rows"]["value"] == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model_name_or_path", "nowhere"], "nowhere"),
+        (["--per_device_eval_batch_size", "0"], "`per_device_eval_batch_size` must be 1 or more"),
+        (["--dataset_test_split", "dev"], "not 'dev'"),
+        (["--base_model_name_or_path", "x"], "is no adapter"),
+        (["--max_new_token", "3"], "did you mean '--max_new_tokens'"),
+    ],
+)
+def test_bad_input(words, message, recipe, tmp_path, capsys):
+    argv = ["evaluate", "--config", recipe(), "--output_dir", str(tmp_path / "ev"), *FAST]
+    model = [] if "--model_name_or_path" in words else ["--model_name_or_path", str(tmp_path / "model")]
+    assert main([*argv, *model, *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert not (tmp_path / "ev").exists()
+
+
+def test_the_model_has_to_be_named(recipe, tmp_path, capsys):
+    """A recipe's own is the one that training started from."""
+    assert main(["evaluate", "--config", recipe(), "--output_dir", str(tmp_path / "ev")]) == 2
+    assert "`model_name_or_path` is missing" in capsys.readouterr().err
+
+
+def max_steps(folder):
+    return json.loads((Path(folder) / "trainer_state.json").read_text())["max_steps"]
+
+
+def test_debug_runs_of_all_commands(recipe, tmp_path, capfd):
+    """A few steps, and nothing in the recipe's own folder."""
+    path = recipe(max_steps=1000)
+    assert main(["sft", "--config", path, "--debug"]) == 0
+    folder = capfd.readouterr().out.split("written to ")[1].split(".\n")[0]
+    assert max_steps(folder) == 3
+    assert main(["train", "--debug", "--config", path, "--max_steps", "2"]) == 0
+    other = capfd.readouterr().out.split("written to ")[1].split(".\n")[0]
+    assert other != folder and max_steps(other) == 2
+    assert main(["evaluate", "--config", path, "--model_name_or_path", folder, "--use_cpu", "true", "--debug"]) == 0
+    third = capfd.readouterr().out.split("written to ")[1].split(".\n")[0]
+    assert read(Path(third))[0]["rows"] == 8
+    assert not (tmp_path / "out").exists()
+    for each in (folder, other, third):
+        shutil.rmtree(each)
