@@ -32,7 +32,7 @@ class EvaluateCommand:
         # Here, because it imports torch and all: `ntl-hf --help` is quick without.
         from rich.console import Console
 
-        from ..evaluation import to_table
+        from ..evaluation import harness, to_table
         from ..scripts import evaluate
 
         try:
@@ -41,6 +41,8 @@ class EvaluateCommand:
             # Some errors of transformers are a page long.
             raise UsageError(" ".join(str(error).split())) from error
         Console().print(to_table(result.scores, result.content["settings"]["confidence"]))
+        if result.lm_eval is not None:
+            Console().print(harness.to_table(result.lm_eval))
         print(f"Written to {result.folder}.")
         return 0
 

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from . import inspect, quickstart, sft, train
+from . import compare, evaluate, inspect, quickstart, sft, train
+from .debug import expand_debug
 from .errors import UsageError, report
 from .launch import end_with_launcher, launch, split_options
+from .leave import leave
 
-_SCRIPTS = {command.name: command for command in (sft.COMMAND, train.COMMAND)}
+_SCRIPTS: dict[str, Any] = {
+    command.name: command for command in (sft.COMMAND, train.COMMAND, evaluate.COMMAND, compare.COMMAND)
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Their options are the fields of the argument classes: hundreds, and slow to import for every `--help`.
         if argv and argv[0] in _SCRIPTS:
             end_with_launcher()
-            options, words = split_options(argv[1:])
+            options, words = split_options(expand_debug(argv[0], argv[1:]))
             return launch(argv[0], options, words) if options else _SCRIPTS[argv[0]].run(words)
         args = _parser().parse_args(argv)
         return args.run(args)
@@ -44,4 +48,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

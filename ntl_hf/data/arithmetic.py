@@ -4,6 +4,7 @@ import math
 import random
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,18 +16,56 @@ from .schema import check_split, to_dataset
 
 SPLITS = ("train", "interpolate", "extrapolate", "test")
 ROWS_PER_LEVEL, TEST_ROWS = 33_333, 10_000
-# The form of DeepMind's module: difficulty is the number of random decimal digits in a question; easy, medium and hard
-# are the thirds of the range. Interpolation asks at one difficulty inside it, extrapolation above it and with more
-# operations than any training question (3 to 6, as many as the difficulty allows).
-LEVELS = ((3.0, 3.0 + 7 / 3), (3.0 + 7 / 3, 3.0 + 14 / 3), (3.0 + 14 / 3, 10.0))
-INTERPOLATION, EXTRAPOLATION = (8.0, 8.0), (10.0, 12.0)
-FEWEST_OPERATIONS, EXTRAPOLATION_OPERATIONS = 3, (9, 11)
+_Range = tuple[float, float]
 _PHRASES = ("{}", "What is {}?", "Evaluate {}.", "Calculate {}.", "What is the value of {}?")
 # An expression's checksum says whether it is for training or for testing: disjoint without looking at either.
 _HELD_OUT = 10
 
 
-def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
+@dataclass(frozen=True)
+class Scale:
+    """How large the problems are.
+
+    Attributes:
+        levels: of training, as ranges of difficulty: the number of random decimal digits in a question.
+        interpolation, extrapolation: difficulty of the two tests.
+        fewest_operations: of training and interpolation; there are as many more as the difficulty allows.
+        extrapolation_operations: fewest and most.
+        value_share: how much of the difficulty is the answer's.
+    """
+
+    levels: tuple[_Range, ...]
+    interpolation: _Range
+    extrapolation: _Range
+    fewest_operations: int
+    extrapolation_operations: tuple[int, int]
+    value_share: float = 0.25
+
+
+SCALES = {
+    # The form of DeepMind's module: easy, medium and hard are the thirds of the range. Interpolation asks at one
+    # difficulty inside it, extrapolation above it and with more operations than any training question (3 to 6).
+    "full": Scale(
+        levels=((3.0, 3.0 + 7 / 3), (3.0 + 7 / 3, 3.0 + 14 / 3), (3.0 + 14 / 3, 10.0)),
+        interpolation=(8.0, 8.0),
+        extrapolation=(10.0, 12.0),
+        fewest_operations=3,
+        extrapolation_operations=(9, 11),
+    ),
+    # What a small model learns in minutes: one operation on numbers of up to two digits; extrapolation has two, on
+    # numbers of up to three.
+    "small": Scale(
+        levels=((3.0, 4.0),),
+        interpolation=(3.0, 4.0),
+        extrapolation=(4.0, 5.0),
+        fewest_operations=1,
+        extrapolation_operations=(2, 2),
+        value_share=0.5,
+    ),
+}
+
+
+def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = None, scale: str = "full") -> Dataset:
     """Generate a split as columns `prompt` ("Question: ...\\nAnswer:"), `completion` and `target`.
 
     Args:
@@ -35,38 +74,41 @@ def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = 
             "test", which is interpolate.
         seed: of all chance; the same seed makes the same rows, and the first rows of a longer set.
         max_rows: make no more.
+        scale: "full" (DeepMind's module) or "small" (one operation, one level of difficulty), see `SCALES`.
 
     Raises:
-        ValueError: unknown split, or `max_rows` below 1.
+        ValueError: unknown split or scale, or `max_rows` below 1.
     """
     check_split(split, SPLITS, "Arithmetic")
+    if scale not in SCALES:
+        raise ValueError(f"The scale of arithmetic is one of {', '.join(SCALES)}, not '{scale}'.")
     if max_rows is not None and max_rows < 1:
         raise ValueError(f"`max_rows` must be 1 or more, not {max_rows}.")
     split = "interpolate" if split == "test" else split
     rows = 3 * ROWS_PER_LEVEL if split == "train" else TEST_ROWS
-    return to_dataset(islice(_rows(split, seed), rows if max_rows is None else min(rows, max_rows)))
+    return to_dataset(islice(_rows(split, seed, SCALES[scale]), rows if max_rows is None else min(rows, max_rows)))
 
 
-def _rows(split: str, seed: int) -> Iterator[dict[str, Any]]:
+def _rows(split: str, seed: int, scale: Scale) -> Iterator[dict[str, Any]]:
     rng = random.Random(f"arithmetic {split} {seed}")
-    levels = {"train": LEVELS, "interpolate": (INTERPOLATION,), "extrapolate": (EXTRAPOLATION,)}[split]
-    operations = EXTRAPOLATION_OPERATIONS if split == "extrapolate" else None
+    tests = {"interpolate": (scale.interpolation,), "extrapolate": (scale.extrapolation,)}
+    operations = scale.extrapolation_operations if split == "extrapolate" else None
     while True:
-        for level in levels:
-            value, expression = _draw(rng, level, operations)
+        for level in tests.get(split, scale.levels):
+            value, expression = _draw(rng, level, operations, scale)
             # Longer ones cannot be in the training set.
             while split != "extrapolate" and _is_held_out(expression) != (split == "interpolate"):
-                value, expression = _draw(rng, level, operations)
+                value, expression = _draw(rng, level, operations, scale)
             question = rng.choice(_PHRASES).format(expression)
             yield {**question_and_answer(question, str(value)), "target": float(value)}
 
 
-def _draw(rng: random.Random, level: tuple[float, float], operations: tuple[int, int] | None) -> tuple[int, str]:
-    """A value and an expression of it; a quarter of the digits are the value's."""
+def _draw(rng: random.Random, level: _Range, operations: tuple[int, int] | None, scale: Scale) -> tuple[int, str]:
+    """A value and an expression of it."""
     digits = rng.uniform(*level)
-    value = random_integer(rng, digits / 4)
-    rest = digits * 3 / 4
-    fewest, most = operations or (FEWEST_OPERATIONS, FEWEST_OPERATIONS + int(rest / 2))
+    value = random_integer(rng, digits * scale.value_share)
+    rest = digits * (1 - scale.value_share)
+    fewest, most = operations or (scale.fewest_operations, scale.fewest_operations + int(rest / 2))
     count = rng.randint(fewest, most)
     if operations is None:
         rest -= math.log10(most - fewest + 1)  # drawn with the number of operations

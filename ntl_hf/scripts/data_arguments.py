@@ -58,6 +58,13 @@ class DataArguments:
     generator_seed: int = field(
         default=0, metadata={"help": "arithmetic, multiplication: the seed of the generated rows."}
     )
+    generator_scale: str = field(
+        default="full",
+        metadata={
+            "help": "arithmetic, generated: 'full', as DeepMind's module, or 'small': one operation on two numbers, which a "
+            "small model learns in minutes."
+        },
+    )
     dataset_name: str | None = field(
         default=None,
         metadata={

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..config import FILE_NAME, NTLConfig
 from ..data import TextEncoder, final_answer
 from ..evaluation import Score, score_answers, to_json
 from ..evaluation.generate import generate_answers, generation_config
+from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
 from ..number_text import answer_number
 from ..number_vocab import NumberVocab
@@ -63,8 +64,19 @@ class EvaluationArguments:
     use_cpu: bool = field(default=False, metadata={"help": "Leave the accelerator alone."})
     seed: int = field(default=0, metadata={"help": "Of sampling and of the bootstrap."})
     trust_remote_code: bool = field(default=False, metadata={"help": "Run the code that comes with a model."})
+    lm_eval_tasks: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Besides, tasks of EleutherAI's lm-evaluation-harness by name, such as gsm8k, on the first "
+            "`max_eval_samples` rows; needs ntl-hf[lm-eval]. With `task: gsm8k`, its GSM8K reads `data_path` too."
+        },
+    )
+    lm_eval_num_fewshot: int | None = field(
+        default=None, metadata={"help": "Worked examples in the prompts of `lm_eval_tasks`. Default: each task's own."}
+    )
 
     def __post_init__(self) -> None:
+        self.lm_eval_tasks = [self.lm_eval_tasks] if isinstance(self.lm_eval_tasks, str) else self.lm_eval_tasks
         for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
@@ -83,21 +95,26 @@ class Evaluation:
         scores: the metrics of `score_answers`, and those of `score_sums`.
         content: what is written to `metrics.json`.
         folder: where.
+        lm_eval: what the harness found, which is written to `lm_eval.json`; None without `lm_eval_tasks`.
     """
 
     scores: dict[str, Score]
     content: dict[str, Any]
     folder: Path
+    lm_eval: dict[str, Any] | None = None
 
 
 def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     """Load model and data, let the model answer, score, and write `metrics.json` and `predictions.jsonl`.
 
+    With `lm_eval_tasks`, these are run afterwards, and `lm_eval.json` is written.
+
     Raises:
         ValueError: arguments, data or model that cannot be evaluated; `OSError` where something is not found. Nothing
-            is generated before these are known.
+            is generated before these are known, but for a context that is too short for the harness.
     """
     folder = _claim_folder(args)
+    tasks = _harness_tasks(data_args, args)
     rows = load_eval_data(data_args)
     _check_columns(rows)
     model, tokenizer = load_trained(args)
@@ -110,7 +127,36 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     set_seed(args.seed)
     texts = generate_answers(model, tokenizer, prompts, args.per_device_eval_batch_size, config)
     sums = teacher_forced_sums(model, tokenizer, encoded, vocab, args.per_device_eval_batch_size)
-    return _report(folder, rows, texts, sums, data_args, args)
+    evaluation = _report(folder, rows, texts, sums, data_args, args)
+    if tasks is None:
+        return evaluation
+    # Last, because the harness sets seeds of its own: our metrics are the same with it and without.
+    return replace(evaluation, lm_eval=_run_harness(tasks, model, tokenizer, folder, data_args, args))
+
+
+def _harness_tasks(data_args: DataArguments, args: EvaluationArguments) -> HarnessTasks | None:
+    if not args.lm_eval_tasks:
+        if args.lm_eval_num_fewshot is not None:
+            raise ValueError("`lm_eval_num_fewshot` is of `lm_eval_tasks`; name these, or remove it.")
+        return None
+    local = data_args.data_path if data_args.task == "gsm8k" else None
+    return prepare_tasks(args.lm_eval_tasks, args.lm_eval_num_fewshot, local)
+
+
+def _run_harness(
+    tasks: HarnessTasks, model: Any, tokenizer: Any, folder: Path, data_args: DataArguments, args: EvaluationArguments
+) -> dict[str, Any]:
+    results = run_tasks(
+        tasks,
+        model,
+        tokenizer,
+        batch_size=args.per_device_eval_batch_size,
+        max_new_tokens=args.max_new_tokens,
+        limit=data_args.max_eval_samples,
+    )
+    results = {"model": args.model_name_or_path, **results}
+    write_results(folder, results)
+    return results
 
 
 def _generation_settings(args: EvaluationArguments) -> dict[str, Any]:
@@ -171,6 +217,8 @@ def _report(
         "settings": {**_set_fields(data_args), **asdict(args)},
     }
     folder.mkdir(parents=True, exist_ok=True)
+    # Of an evaluation that this one replaces.
+    (folder / RESULTS).unlink(missing_ok=True)
     _write_predictions(folder / PREDICTIONS, rows, texts, answers, targets)
     # Last: its being there says that all is.
     (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

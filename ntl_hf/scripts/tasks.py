@@ -65,9 +65,12 @@ def _mathematics(data_args: Any, split: str, limit: int | None) -> Dataset | Ite
 
 def _arithmetic(data_args: Any, split: str, limit: int | None) -> Dataset:
     if data_args.data_path is None:
-        return make_arithmetic(split, data_args.generator_seed, limit)
-    if data_args.generator_seed:
-        raise ValueError("`generator_seed` is for generated rows; with `data_path` they are read. Remove one of them.")
+        return make_arithmetic(split, data_args.generator_seed, limit, data_args.generator_scale)
+    if data_args.generator_seed or data_args.generator_scale != "full":
+        raise ValueError(
+            "`generator_seed` and `generator_scale` are for generated rows; with `data_path` they are read. Remove "
+            "`data_path`, or these."
+        )
     module = ARITHMETIC_EXTRAPOLATION_MODULE if split == "extrapolate" else ARITHMETIC_MODULE
     rows = ARITHMETIC_ROWS if split == "train" else None
     return load_mathematics(data_args.data_path, split, [module], rows, limit, numbers_only=True)
@@ -108,7 +111,7 @@ TASKS: dict[str, Task] = {
         ("data_path", "modules", "max_rows_per_file", "streaming"),
         is_numeric=False,
     ),
-    "arithmetic": Task(_arithmetic, arithmetic.SPLITS, ("data_path", "generator_seed")),
+    "arithmetic": Task(_arithmetic, arithmetic.SPLITS, ("data_path", "generator_seed", "generator_scale")),
     "multiplication": Task(_multiplication, multiplication.SPLITS, ("generator_seed",)),
     "rjokes": Task(_rjokes, rjokes.SPLITS),
     "multirc": Task(_multirc, multirc.SPLITS, ("data_path", "numeric_only"), is_numeric=False),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntl_hf.data import make_arithmetic, make_multiplication
+from ntl_hf.data.arithmetic import SCALES
 from ntl_hf.data.expressions import random_expression
 
 MAKERS = {"arithmetic": make_arithmetic, "multiplication": make_multiplication}
@@ -70,8 +71,10 @@ def test_whole_splits_of_arithmetic():
 
 
 def test_no_seed_trains_on_what_another_tests():
-    train = {expression(row) for seed in range(3) for row in make_arithmetic("train", seed, max_rows=5000)}
-    assert not train & {expression(row) for row in make_arithmetic("interpolate", 5)}
+    for scale in SCALES:
+        drawn = (make_arithmetic("train", seed, 5000, scale) for seed in range(3))
+        train = {expression(row) for rows in drawn for row in rows}
+        assert not train & {expression(row) for row in make_arithmetic("interpolate", 5, scale=scale)}
     factors = {frozenset(numbers(row)) for seed in range(3) for row in make_multiplication("train", seed, 20_000)}
     assert not factors & {frozenset(numbers(row)) for row in make_multiplication("test", 5)}
 
@@ -92,3 +95,10 @@ def test_refused(task):
         MAKERS[task]("validation")
     with pytest.raises(ValueError, match="`max_rows` must be 1 or more, not 0"):
         MAKERS[task](max_rows=0)
+
+
+def test_the_small_scale_is_one_operation_and_extrapolates_to_two():
+    for split, operations in (("train", 1), ("interpolate", 1), ("extrapolate", 2)):
+        for row in make_arithmetic(split, max_rows=500, scale="small"):
+            assert len(re.findall("[+-] ", row["prompt"])) == operations, row["prompt"]
+            assert eval(expression(row)) == row["target"]

@@ -119,6 +119,7 @@ GIVEN = {
     "streaming": True,
     "numeric_only": True,
     "generator_seed": 3,
+    "generator_scale": "small",
 }
 ALIEN = [(task, name) for task, entry in TASKS.items() for name in GIVEN if name not in entry.options]
 
@@ -149,8 +150,9 @@ REFUSED = {
     "one file to train and evaluate": ({"dataset_name": "ROWS"}, "is one file, so there is nothing to evaluate on"),
     "a seed of files": (
         {"task": "arithmetic", "data_path": "x", "generator_seed": 1},
-        "`generator_seed` is for generated rows",
+        "`generator_seed` and `generator_scale` are for generated rows",
     ),
+    "an unknown scale": ({"task": "arithmetic", "generator_scale": "tiny"}, "one of full, small, not 'tiny'"),
     "jokes from nowhere": ({"task": "rjokes"}, "`task: rjokes` needs `data_path`, the folder of train.tsv"),
     "another task": ({"task": "gms8k"}, "no task 'gms8k'; known are gsm8k, mathematics"),
 }

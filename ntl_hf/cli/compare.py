@@ -1,0 +1,176 @@
+"""`ntl-hf compare`: train variants of a recipe on several seeds, score them, and report with paired tests."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from ..compare.cells import Cell
+    from ..compare.plan import Plan
+    from ..compare.run import Finish
+
+_DESCRIPTION = (
+    "Trains every variant of a comparison on every seed, scores each, and reports means, spreads and paired tests "
+    "against the baseline, with plots. Finished cells are skipped, so that the same command continues after an "
+    "interrupt. Any other option, such as --data_path FOLDER, is a setting of all cells."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+class CompareCommand:
+    """The command; `main` hands its arguments to `run` unparsed, for settings of the recipes are among them."""
+
+    name = "compare"
+    help = "train variants on several seeds and report: --config compare.yaml"
+
+    def add_parser(self, commands: Any) -> argparse.ArgumentParser:
+        """List the command."""
+        return commands.add_parser(self.name, help=self.help, add_help=False)
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Check everything, train, score and report: 0, 1 if a cell failed, 128 + signal after an interrupt.
+
+        Raises:
+            UsageError: whatever is refused before training.
+        """
+        args, words = _parser().parse_known_args(list(argv))
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            raise UsageError("compare runs its cells in one process each: leave out the launcher, and see --devices.")
+        with _one_line():
+            plan = _read_plan(args)
+        return _compare(plan, words, _check_only(args.only, plan), args)
+
+
+COMMAND = CompareCommand()
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="ntl-hf compare", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--config", required=True, help="file of the comparison: variants, seeds, evaluations")
+    parser.add_argument("--output_dir", type=Path, help="instead of the file's")
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="instead of the file's")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="VARIANT",
+        help="train these alone; the report covers what is there",
+    )
+    parser.add_argument("--jobs", type=int, help="cells at a time (default: one a device, or a core, 4 at most)")
+    parser.add_argument("--devices", help="GPUs to share out, such as 0,1: one cell each (default: the first one)")
+    parser.add_argument("--report_only", action="store_true", help="train nothing, and report on what is there")
+    parser.add_argument("--debug", action="store_true", help="a few steps on a few rows of one seed: the path alone")
+    return parser
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _read_plan(args: argparse.Namespace) -> "Plan":
+    from ..compare.plan import for_debug, read_plan, with_seeds
+
+    plan = read_plan(args.config)
+    plan = with_seeds(plan, args.seeds) if args.seeds else plan
+    plan = replace(plan, output_dir=args.output_dir) if args.output_dir else plan
+    return for_debug(plan) if args.debug else plan
+
+
+def _check_only(only: Sequence[str] | None, plan: "Plan") -> list[str]:
+    from ..compare.plan import nearest
+
+    for name in only or ():
+        if name not in plan.variants:
+            known = ", ".join(plan.variants)
+            hint = nearest(name, plan.variants) or f" There are: {known}."
+            raise UsageError(f"--only {name}: there is no such variant.{hint}")
+    return list(only or plan.variants)
+
+
+def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Namespace) -> int:
+    devices = _devices(args.devices)
+    jobs = _jobs(args.jobs, devices)
+    # First, for the imports below take seconds.
+    what = "Reporting on" if args.report_only else "Comparing"
+    print(
+        f"{what} {len(plan.variants)} variants, seeds {', '.join(map(str, plan.seeds))}: {plan.output_dir}", flush=True
+    )
+    from rich.console import Console
+
+    from ..compare import state
+    from ..compare.run import Finish, make_pool, run_cells
+
+    pool = None if args.report_only else make_pool(jobs, devices)
+    from ..compare.cells import make_cells
+    from ..compare.evaluations import check_evaluations
+
+    cells = make_cells(plan, words)
+    if pool:
+        check_evaluations(cells)
+    with ExitStack() as stack:
+        with _one_line():
+            if pool:
+                stack.enter_context(state.claimed(plan.output_dir))
+            state.check(cells)
+        finish = Finish()
+        if pool:
+            finish = run_cells([cell for cell in cells if cell.variant in only], pool, Console(stderr=True))
+        return _end(plan, cells, finish)
+
+
+def _end(plan: "Plan", cells: "list[Cell]", finish: "Finish") -> int:
+    if finish.signal is not None:
+        print("ntl-hf: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 128 + finish.signal
+    if finish.refused is not None:
+        raise UsageError(finish.refused)
+    from rich.console import Console
+
+    from ..compare.report import write_report
+    from ..compare.terminal import print_summary
+
+    with _one_line():
+        report = write_report(plan, cells, [(cell.name, message) for cell, message in finish.failures])
+    print_summary(Console(width=None if sys.stdout.isatty() else 120), report)
+    print("Written:", ", ".join(map(str, report.files)))
+    for cell, message in finish.failures:
+        print(f"ntl-hf: the cell '{cell.name}' failed: {message} See {cell.folder / 'cell.log'}.", file=sys.stderr)
+    return 1 if finish.failures else 0
+
+
+def _devices(text: str | None) -> list[str]:
+    if text is not None:
+        devices = [part.strip() for part in text.split(",") if part.strip()]
+        if not devices or len(set(devices)) < len(devices):
+            raise UsageError(f"--devices is '{text}'; name each GPU once, such as 0,1.")
+        return devices
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        first = visible.split(",")[0].strip()
+        return [] if first in ("", "-1") else [first]
+    # Without torch, which is imported later.
+    return ["0"] if any(Path("/dev").glob("nvidia[0-9]*")) else []
+
+
+def _jobs(jobs: int | None, devices: Sequence[str]) -> int:
+    from ..quickstart.pool import default_jobs
+
+    jobs = (len(devices) or default_jobs()) if jobs is None else jobs
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; it must be 1 or more.")
+    return jobs

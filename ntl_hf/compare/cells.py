@@ -1,0 +1,145 @@
+"""The cells of a comparison: every variant on every seed, with settings that are parsed and checked beforehand."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .. import debug
+from .folder import CELLS, EVALUATION
+from .plan import Plan, Settings, slug
+from .settings import load_recipe, parse, read_words
+
+# They say how a run is watched and kept, not what it is.
+_NO_MATTER = (
+    "output_dir",
+    "resume_from_checkpoint",
+    "report_to",
+    "run_name",
+    "disable_tqdm",
+    "save_total_limit",
+    "env",
+)
+_SECRET = "_token"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One variant on one seed.
+
+    Attributes:
+        recipe: all keys and values, as for the command's `--config`.
+        settings: of these, what the run depends on, as they were parsed.
+        ntl: the number loss that they ask for, the fields of `NTLConfig`.
+        resolved: all settings of the argument classes, defaults too.
+    """
+
+    command: str
+    variant: str
+    seed: int
+    folder: Path
+    recipe: Settings
+    settings: Settings
+    ntl: Settings
+    resolved: Settings
+    evaluations: dict[str, Settings]
+    debug: bool = False
+
+    @property
+    def public_recipe(self) -> Settings:
+        """The recipe without tokens of access, to be written down."""
+        return {key: value for key, value in self.recipe.items() if not key.endswith(_SECRET)}
+
+    @property
+    def name(self) -> str:
+        """For messages and progress."""
+        return f"{self.variant}, seed {self.seed}"
+
+    def evaluation_folder(self, name: str) -> Path:
+        """Where the scores and predictions of one evaluation are."""
+        return self.folder / EVALUATION / slug(name)
+
+
+def make_cells(plan: Plan, words: Sequence[str] = ()) -> list[Cell]:
+    """All cells, those of one seed side by side.
+
+    Args:
+        plan: from `read_plan`.
+        words: options of the command line, for all cells: `["--data_path", "FOLDER"]`.
+
+    Raises:
+        UsageError: a key is unknown, a value is refused, or an option would undo what the variants differ in.
+    """
+    script: Any = import_module(f"..scripts.{plan.command}", __package__)
+    overrides = read_words(words, plan, script.ARGUMENT_CLASSES)
+    # What is typed counts more than what a debug run is shrunk to.
+    last = {**(debug.TRAINING if plan.debug else {}), **overrides}
+    base = load_recipe(plan.recipe)
+    # What the argument classes do to the environment, and their warnings, are for the process that trains.
+    with _same_environment(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [
+            _make_cell(plan, script, variant, seed, {**base, **plan.settings, **settings, **last})
+            for seed in plan.seeds
+            for variant, settings in plan.variants.items()
+        ]
+
+
+def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Settings) -> Cell:
+    folder = plan.output_dir / CELLS / f"{slug(variant)}-seed{seed}"
+    # Bars would fill the log; lines are printed instead.
+    recipe = {
+        "disable_tqdm": True,
+        **recipe,
+        "seed": seed,
+        "output_dir": str(folder),
+        "resume_from_checkpoint": "auto",
+    }
+    where = f"{plan.source}, variant '{variant}'"
+    arguments = parse(script.ARGUMENT_CLASSES, recipe, where)
+    resolved = _resolve(arguments)
+    return Cell(
+        command=plan.command,
+        variant=variant,
+        seed=seed,
+        folder=folder,
+        recipe=recipe,
+        settings={key: resolved[key] for key in recipe if key in resolved and key not in _NO_MATTER},
+        ntl=asdict(next(part for part in arguments if hasattr(part, "get_ntl_config")).get_ntl_config()),
+        resolved=resolved,
+        evaluations=plan.evaluations,
+        debug=plan.debug,
+    )
+
+
+def _resolve(arguments: tuple[Any, ...]) -> Settings:
+    names = [(part, each.name) for part in arguments for each in fields(part) if not each.name.endswith(_SECRET)]
+    return {name: _plain(getattr(part, name, None)) for part, name in names}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,44 @@
+"""How a cell is scored: the arguments of `ntl_hf.scripts.evaluate` for it."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from ..cli.errors import UsageError
+from .cells import Cell
+from .plan import nearest
+from .settings import known_keys, parse
+
+_LIBRARIES = ("scipy", "sklearn", "sacrebleu", "rouge_score")
+
+
+def check_evaluations(cells: Sequence[Cell]) -> None:
+    """Raise `UsageError` for an evaluation that would be refused after the training, or has not what it needs."""
+    for name in _LIBRARIES:
+        if find_spec(name) is None:
+            raise UsageError(f"the metrics need `{name}`: pip install 'ntl-hf[evaluation]'")
+    for cell in cells:
+        for name in cell.evaluations:
+            evaluation_arguments(cell, name)
+
+
+def evaluation_arguments(cell: Cell, name: str) -> tuple[Any, ...]:
+    """What one evaluation of one cell is run with: the recipe's own data, and what the evaluation sets.
+
+    Raises:
+        UsageError: an unknown key, or a value that is refused.
+    """
+    script: Any = import_module("..scripts.evaluate", __package__)
+    known = known_keys(script.ARGUMENT_CLASSES)
+    for key in cell.evaluations[name]:
+        if key not in known:
+            raise UsageError(f"evaluation '{name}': unknown key '{key}'.{nearest(key, known)}")
+    recipe = {k: v for k, v in cell.recipe.items() if k in known and k not in script.TRAINING_KEYS}
+    # An evaluation that was killed may have left its files; one that is finished is not run again.
+    own = {
+        "model_name_or_path": str(cell.folder),
+        "output_dir": str(cell.evaluation_folder(name)),
+        "overwrite_output_dir": True,
+    }
+    return parse(script.ARGUMENT_CLASSES, {**recipe, **cell.evaluations[name], **own}, f"evaluation '{name}'")

@@ -1,0 +1,48 @@
+"""A cell's folder: what is where in it, and what is already done there."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+CELL, TRAINING, LOG, RECIPE = "cell.json", "training.json", "cell.log", "recipe.yaml"
+CELLS, EVALUATION = "cells", "evaluation"
+METRICS, PREDICTIONS, EVALUATION_SETTINGS = "metrics.json", "predictions.jsonl", "settings.json"
+
+_ABSENT = "not set"
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, or None where there is no such file.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); remove it and run the command again.") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file in one go: a reader, or a process that was killed, never leaves half of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def check_same(before: dict[str, Any], now: dict[str, Any], where: str, folder: Path) -> None:
+    """Refuse settings that differ from those that a folder was made with.
+
+    Raises:
+        ValueError: naming what `where` says, the setting, and the folder to remove.
+    """
+    for key in sorted({*before, *now}):
+        old, new = (json.dumps(side[key]) if key in side else _ABSENT for side in (before, now))
+        if old != new:
+            raise ValueError(
+                f"{where} was made with other settings: `{key}` was {old} and is now {new}. Choose another "
+                f"`output_dir`, or remove {folder}."
+            )

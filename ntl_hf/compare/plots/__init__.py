@@ -1,0 +1,34 @@
+"""The pictures of a comparison, one file each; they need matplotlib, the extra `plots`."""
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..plan import Plan
+from ..results import Result
+
+
+def can_plot() -> bool:
+    """Whether matplotlib is there."""
+    return find_spec("matplotlib") is not None
+
+
+def save_plots(folder: Path, plan: Plan, results: Sequence[Result]) -> dict[str, Path]:
+    """Draw all pictures for which there is something to show, and return title and path of each."""
+    from . import curves, digits, distribution, size
+
+    drawers: dict[str, tuple[str, Callable[[Plan, Sequence[Result]], Any]]] = {
+        "Learning curves": ("learning_curves", curves.draw),
+        "Error against the size of the number": ("error_by_size", size.draw),
+        "Right digits by position": ("digits_by_position", digits.draw),
+        "Predicted digits around the true one": ("digit_distribution", distribution.draw),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for title, (name, draw) in drawers.items():
+        figure = draw(plan, results)
+        if figure is not None:
+            paths[title] = folder / f"{name}.png"
+            figure.savefig(paths[title], dpi=120)
+    return paths

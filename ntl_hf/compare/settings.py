@@ -1,0 +1,84 @@
+"""Settings on their way to the argument classes: a recipe, what a comparison sets over it, and the command line."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..cli.errors import UsageError
+from .plan import RESERVED, Plan, Settings, nearest
+
+
+def parse(classes: Any, recipe: Settings, where: str, words: Sequence[str] = ()) -> tuple[Any, ...]:
+    """The argument classes that a recipe describes.
+
+    Raises:
+        UsageError: from the parser; `where` takes the place of the recipe's path in the message.
+    """
+    from ..cli.recipes import RecipeParser
+
+    known = known_keys(classes)
+    for key in recipe:
+        if key not in known and key != "env":
+            raise UsageError(f"{where}: unknown key '{key}'.{nearest(key, known)}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.yaml"
+        path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        try:
+            return RecipeParser(classes).parse(["--config", str(path), *words])
+        except UsageError as error:
+            message = str(error)
+            raise UsageError(
+                message.replace(str(path), where) if str(path) in message else f"{where}: {message}"
+            ) from error
+
+
+def known_keys(classes: Any) -> list[str]:
+    """The fields that can be set in a recipe."""
+    return [each.name for part in classes for each in fields(part) if each.init]
+
+
+def load_recipe(path: Path) -> Settings:
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the recipe {path}: {' '.join(str(error).split())}.") from error
+    if not isinstance(recipe, dict):
+        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
+    return recipe
+
+
+def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
+    """Options as settings; strings stay strings, which the parser converts as it does those of a command line."""
+    from ..cli.recipes import RecipeParser
+
+    lists = {action.dest for action in RecipeParser(classes)._actions if action.nargs in ("+", "*")}
+    known = known_keys(classes)
+    settings: Settings = {}
+    for key, values in _grouped(words):
+        if key in RESERVED:
+            raise UsageError(f"--{key} is not for single cells: {RESERVED[key]}.")
+        if key not in known:
+            raise UsageError(f"unknown option --{key}.{nearest(key, known)}")
+        varied = [name for name, own in plan.variants.items() if key in own]
+        if varied:
+            raise UsageError(f"--{key} would undo what the variant '{varied[0]}' sets; change it in {plan.source}.")
+        if key in lists:
+            settings[key] = [yaml.safe_load(value) for value in values]
+        elif len(values) > 1:
+            raise UsageError(f"--{key} takes one value, not {' '.join(values)}.")
+        else:
+            settings[key] = values[0] if values else True
+    return settings
+
+
+def _grouped(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    if parts and not parts[0].startswith("--"):
+        raise UsageError(f"'{parts[0]}' belongs to no option.")
+    starts = [i for i, part in enumerate(parts) if part.startswith("--")]
+    for start, end in zip(starts, [*starts[1:], len(parts)], strict=False):
+        yield parts[start][2:], parts[start + 1 : end]

@@ -1,0 +1,100 @@
+"""What is done already: which cells are finished, and that none was made with other settings."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..config import FILE_NAME
+from .cells import Cell
+from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
+
+_LOCK = ".lock"
+
+
+def is_trained(cell: Cell) -> bool:
+    """Whether the training of a cell has come to its end."""
+    return bool((read_json(cell.folder / TRAINING) or {}).get("finished"))
+
+
+def missing_evaluations(cell: Cell) -> list[str]:
+    """The evaluations that are still to be made."""
+    return [name for name in cell.evaluations if read_json(cell.evaluation_folder(name) / EVALUATION_SETTINGS) is None]
+
+
+def is_finished(cell: Cell) -> bool:
+    """Whether there is nothing left to do for a cell."""
+    return read_json(cell.folder / CELL) is not None and is_trained(cell) and not missing_evaluations(cell)
+
+
+def check(cells: Sequence[Cell]) -> None:
+    """Refuse to go on in folders that were made with other settings, or that hold a run of something else.
+
+    Raises:
+        ValueError: naming the cell, the setting that differs and what to do.
+    """
+    for cell in cells:
+        training = read_json(cell.folder / TRAINING)
+        if training is None:
+            _check_is_ours(cell)
+            continue
+        check_same(training["settings"], cell.settings, f"The cell '{cell.name}'", cell.folder)
+        if training["finished"]:
+            check_loss(cell)
+        for name, settings in cell.evaluations.items():
+            folder = cell.evaluation_folder(name)
+            before = read_json(folder / EVALUATION_SETTINGS)
+            if before is not None:
+                check_same(before, settings, f"The evaluation '{name}' of the cell '{cell.name}'", folder)
+
+
+def check_loss(cell: Cell) -> None:
+    """Compare the loss that a cell's trainer has saved with the one that its variant asks for.
+
+    Raises:
+        ValueError: they differ, or none was saved.
+    """
+    saved = read_json(cell.folder / FILE_NAME)
+    if saved is None:
+        raise ValueError(
+            f"The cell '{cell.name}' has no {FILE_NAME}, which says what it was trained with; remove {cell.folder}."
+        )
+    # Where the loss is computed is no part of it.
+    for key in (key for key in {**saved, **cell.ntl} if key != "head"):
+        was, asked = saved.get(key), cell.ntl.get(key)
+        if was != asked:
+            raise ValueError(
+                f"The cell '{cell.name}' was trained with `ntl_{key}` {was!r}, but its variant asks for {asked!r}; "
+                f"remove {cell.folder}."
+            )
+
+
+def _check_is_ours(cell: Cell) -> None:
+    if cell.folder.is_file() or any(cell.folder.glob("*.safetensors")) or any(cell.folder.glob("checkpoint-*")):
+        raise ValueError(
+            f"{cell.folder} holds something else than a cell of this comparison. Choose another `output_dir`."
+        )
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep another `ntl-hf compare` from training the same cells meanwhile.
+
+    Raises:
+        ValueError: one is at work in the folder, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file: Any = (folder / _LOCK).open("w")
+    except OSError as error:
+        raise ValueError(f"`output_dir` {folder} cannot be made: {error.strerror}.") from error
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows
+            pass
+        except OSError as error:
+            raise ValueError(f"Another `ntl-hf compare` is at work in {folder}.") from error
+        yield

@@ -1,0 +1,137 @@
+"""Paired tests against hand-worked values, scipy, and resampling one row after the other."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ntl_hf.compare.paired import holm, interval_over_rows, p_over_rows, p_over_seeds
+from ntl_hf.compare.results import Rows
+from ntl_hf.compare.rowwise import RESAMPLES, differences, resamples
+from ntl_hf.evaluation import score_numbers
+
+METRICS = (
+    "number_accuracy",
+    "unreadable",
+    "mae",
+    "mse",
+    "median_ae",
+    "r2",
+    "log_mae",
+    "log_r2",
+    "mape",
+    "mae_charged",
+)
+
+
+def make_rows(numbers, targets):
+    numbers = np.array([np.nan if number is None else number for number in numbers], float)
+    targets = np.array([np.nan if target is None else target for target in targets], float)
+    return Rows(np.arange(len(targets)), targets, numbers, numbers == targets)
+
+
+def random_rows(seed, targets, unreadable=0.1):
+    generator = np.random.default_rng(seed)
+    numbers = targets + generator.integers(-3, 4, len(targets))
+    return make_rows(np.where(generator.random(len(targets)) < unreadable, np.nan, numbers), targets)
+
+
+# ---- Over seeds ----
+
+
+def test_t_test_over_seeds():
+    ours, theirs = [1.0, 2.0, 4.0], [0.0, 2.0, 2.0]
+    # Differences 1, 0, 2: mean 1, standard deviation 1, t = 1 / (1 / sqrt 3) with two degrees of freedom.
+    assert p_over_seeds(ours, theirs) == pytest.approx(2 * stats.t.sf(3**0.5, 2))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [([1.0], [0.0]), ([1.0, 2.0], [0.0, 1.0])])
+def test_no_test_of_one_seed_or_of_equal_differences(ours, theirs):
+    assert p_over_seeds(ours, theirs) is None
+
+
+def test_holm_by_hand():
+    # Sorted .01, .02, .03: times 3, 2, 1; the last one must not fall below the one before.
+    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []
+
+
+# ---- Over rows ----
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_weights_of_one_give_the_metric_itself(metric):
+    targets = np.array([1.0, 2, 3, 5, 8, 13, 21, 34])
+    ours, theirs = random_rows(0, targets, unreadable=0), random_rows(1, targets, unreadable=0)
+    difference = differences(metric, ours, theirs)
+    scores = [score_numbers(rows.number, targets, resamples=0)[metric].value for rows in (ours, theirs)]
+    assert difference(np.ones((1, 8)))[0] == pytest.approx(scores[0] - scores[1])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_weights_are_repeated_rows(metric):
+    targets = np.array([1.0, 2, 3, 5, 8, 13])
+    ours, theirs = random_rows(2, targets), random_rows(3, targets)
+    weights = np.array([[2.0, 0, 1, 1, 3, 1]])
+    repeat = np.repeat(np.arange(6), weights[0].astype(int))
+    if metric.endswith("_charged"):
+        pytest.skip("what an unreadable answer costs is settled on all rows, not on those drawn")
+    repeated = [make_rows(rows.number[repeat], rows.target[repeat]) for rows in (ours, theirs)]
+    expected = differences(metric, *repeated)(np.ones((1, len(repeat))))
+    assert differences(metric, ours, theirs)(weights) == pytest.approx(expected)
+
+
+def test_errors_are_compared_on_rows_that_both_have_answered():
+    ours, theirs = make_rows([1, None, 4], [0, 0, 0]), make_rows([3, 100, None], [0, 0, 0])
+    assert differences("mae", ours, theirs)(np.ones((1, 3))) == [1 - 3]
+
+
+def test_rows_without_a_number_do_not_count():
+    ours, theirs = make_rows([1, 5], [1, None]), make_rows([2, 5], [1, None])
+    assert differences("number_accuracy", ours, theirs)(np.ones((1, 2))) == [1.0]
+    assert differences("mae", ours, theirs)(np.ones((1, 2))) == [-1.0]
+
+
+def test_the_interval_of_a_share_is_that_of_the_binomial():
+    # Ours is right in 60 of 100 rows, theirs nowhere: the difference is a share with the known standard error.
+    ours, theirs = make_rows([1] * 60 + [0] * 40, [1] * 100), make_rows([0] * 100, [1] * 100)
+    low, high = interval_over_rows("number_accuracy", [(ours, theirs)])
+    half = 1.96 * (0.6 * 0.4 / 100) ** 0.5
+    assert (low, high) == (pytest.approx(0.6 - half, abs=0.02), pytest.approx(0.6 + half, abs=0.02))
+
+
+def test_seeds_with_equal_answers_do_not_narrow_the_interval():
+    targets = np.arange(50.0)
+    pair = random_rows(4, targets), random_rows(5, targets)
+    assert interval_over_rows("mae", [pair] * 3) == pytest.approx(interval_over_rows("mae", [pair]))
+
+
+def test_no_interval_where_nothing_varies_or_no_row_has_a_value():
+    rows = make_rows([1, 2], [1, 2])
+    assert interval_over_rows("mae", [(rows, rows)]) is None
+    assert interval_over_rows("perplexity", [(rows, rows)]) is None
+    nothing = make_rows([None, None], [1, 2])
+    assert interval_over_rows("mae", [(nothing, rows)]) is None
+
+
+def test_resamples_are_whole_and_the_same_each_time(monkeypatch):
+    first = np.concatenate(list(resamples(7)))
+    assert first.shape == (RESAMPLES, 7) and (first.sum(axis=1) == 7).all()
+    assert (first == np.concatenate(list(resamples(7)))).all()
+    monkeypatch.setattr("ntl_hf.compare.rowwise._CELLS", 70)
+    assert np.concatenate(list(resamples(7))).shape == first.shape
+
+
+def test_mcnemar_by_hand():
+    # Three rows right in ours alone, none in theirs alone: 2 * (1/2)^3.
+    ours, theirs = make_rows([1, 1, 1, 0], [1, 1, 1, 1]), make_rows([0, 0, 0, 0], [1, 1, 1, 1])
+    assert p_over_rows("number_accuracy", ours, theirs) == pytest.approx(0.25)
+    assert p_over_rows("sequence_accuracy", ours, theirs) == pytest.approx(0.25)
+    assert p_over_rows("mae", ours, theirs) is None
+
+
+def test_other_rows_are_refused():
+    ours, theirs = make_rows([1, 2], [1, 2]), make_rows([1, 2], [1, 3])
+    with pytest.raises(ValueError, match="different rows"):
+        interval_over_rows("mae", [(ours, theirs)])
+    with pytest.raises(ValueError, match="different rows"):
+        p_over_rows("number_accuracy", ours, theirs)

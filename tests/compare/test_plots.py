@@ -1,0 +1,43 @@
+"""What the pictures are drawn from, worked by hand."""
+
+import numpy as np
+import pytest
+
+from ntl_hf.compare.plots.digits import digit_accuracy, digit_counts
+from ntl_hf.compare.plots.size import bins, in_bins
+from ntl_hf.compare.plots.style import looks
+from tests.compare.hand import make_plan
+from tests.compare.test_paired import make_rows
+
+
+def test_digits_are_aligned_at_the_units_and_missing_ones_are_wrong():
+    rows = make_rows([105, 5, None, -25.9, 1e22], [115, 15, 7, 25.5, 1e22])
+    counts = digit_counts(rows)
+    assert counts[:3].tolist() == [5, 4, 2] and len(counts) == 23
+    # Units: all but the unreadable one; tens: 0 of 1, missing, 2 of 2, 0 of 0.
+    assert digit_accuracy(rows, counts)[:3] == pytest.approx([4 / 5, 2 / 4, 2 / 2])
+
+
+def test_no_digits_without_targets():
+    assert not len(digit_counts(make_rows([1, 2], [None, None])))
+
+
+def test_bins_by_size():
+    rows = make_rows([0, 9, None, 90, 1000], [0, 8, 9, 99, 999])
+    edges = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    right, median = in_bins(rows, edges)
+    # |target| + 1 is 1, 9 | 10 | 100 | 1000.
+    assert right.tolist() == [0.5, 0.0, 0.0, 0.0]
+    assert median[0] == 0.5 and np.isnan(median[1]) and median[2:].tolist() == [9, 1]
+
+
+@pytest.mark.parametrize(("largest", "width"), [(2.4, 0.5), (6.1, 1.0)])
+def test_bins_are_wide_where_there_are_many(largest, width):
+    edges = bins(np.array([0.0, largest]))
+    assert np.allclose(np.diff(edges), width) and edges[-2] <= largest < edges[-1]
+
+
+def test_sixteen_variants_look_different(tmp_path):
+    plan = make_plan(tmp_path, {f"v{i}": {} for i in range(16)})
+    styles = [tuple(look[key] for key in ("color", "marker", "ls")) for look in looks(plan).values()]
+    assert len(set(styles)) == 16 and [style[0] for style in styles].count("black") == 1

@@ -1,0 +1,119 @@
+"""What is finished is not done again, and what was made otherwise is not gone on with."""
+
+import dataclasses
+import json
+
+import pytest
+
+from ntl_hf.compare import state
+from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, TRAINING, read_json, write_json
+from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
+
+
+@pytest.fixture
+def cell(tmp_path):
+    """A finished one."""
+    cell = make_cell(make_plan(tmp_path), "NTL-WAS 0.3", 0)
+    write_cell(cell, [1], [1], {"mae": 0.0})
+    return cell
+
+
+def test_a_finished_cell(cell):
+    state.check([cell])
+    assert state.is_finished(cell) and state.is_trained(cell) and not state.missing_evaluations(cell)
+
+
+def test_a_cell_that_was_not_begun(tmp_path):
+    cell = make_cells(make_plan(tmp_path))[0]
+    state.check([cell])
+    assert not state.is_trained(cell) and not state.is_finished(cell)
+
+
+def test_an_interrupted_training_goes_on(cell):
+    write_json(cell.folder / TRAINING, {"settings": cell.settings, "finished": None})
+    (cell.folder / CELL).unlink()
+    (cell.folder / "ntl_config.json").unlink()
+    state.check([cell])
+    assert not state.is_trained(cell) and not state.is_finished(cell)
+
+
+def test_another_evaluation_is_all_that_is_left_to_do(cell):
+    more = dataclasses.replace(cell, evaluations={**cell.evaluations, "extrapolate": {}})
+    state.check([more])
+    assert state.is_trained(more) and not state.is_finished(more)
+    assert state.missing_evaluations(more) == ["extrapolate"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_steps": 5}, "`max_steps` was 4 and is now 5"),
+        ({"learning_rate": 0.1}, "`learning_rate` was not set and is now 0.1"),
+    ],
+)
+def test_other_settings_are_refused(cell, changes, message):
+    other = dataclasses.replace(cell, settings={**cell.settings, **changes})
+    with pytest.raises(ValueError, match=message) as error:
+        state.check([other])
+    assert "The cell 'NTL-WAS 0.3, seed 0'" in str(error.value) and str(cell.folder) in str(error.value)
+
+
+def test_other_settings_of_an_evaluation_are_refused(cell):
+    other = dataclasses.replace(cell, evaluations={"interpolate": {"dataset_test_split": "extrapolate"}})
+    with pytest.raises(ValueError, match="The evaluation 'interpolate' of the cell"):
+        state.check([other])
+    for path in cell.evaluation_folder("interpolate").iterdir():
+        path.unlink()
+    state.check([other])
+    assert state.missing_evaluations(other) == ["interpolate"]
+
+
+def test_another_loss_than_the_cell_says_is_refused(cell):
+    path = cell.folder / "ntl_config.json"
+    path.write_text(json.dumps(read_json(path) | {"loss": "mse"}))
+    with pytest.raises(ValueError, match="was trained with `ntl_loss` 'mse'"):
+        state.check([cell])
+    path.unlink()
+    with pytest.raises(ValueError, match=r"has no ntl_config\.json"):
+        state.check([cell])
+
+
+def test_the_head_is_no_part_of_the_loss(cell):
+    path = cell.folder / "ntl_config.json"
+    path.write_text(json.dumps(read_json(path) | {"head": "logits"}))
+    state.check([cell])
+
+
+@pytest.mark.parametrize("mark", ["model.safetensors", "checkpoint-3"])
+def test_a_folder_that_holds_something_else_is_refused(tmp_path, mark):
+    cell = make_cells(make_plan(tmp_path))[0]
+    cell.folder.mkdir(parents=True)
+    (cell.folder / mark).touch()
+    with pytest.raises(ValueError, match="holds something else"):
+        state.check([cell])
+
+
+@pytest.mark.parametrize("name", [CELL, TRAINING, f"evaluation/interpolate/{EVALUATION_SETTINGS}"])
+def test_damaged_files_are_named(cell, name):
+    (cell.folder / name).write_text("{")
+    with pytest.raises(ValueError, match="is not valid JSON"):
+        state.check([cell])
+        state.is_finished(cell)
+
+
+def test_two_comparisons_at_once_are_refused(tmp_path):
+    pytest.importorskip("fcntl")
+    with (
+        state.claimed(tmp_path / "new"),
+        pytest.raises(ValueError, match="Another"),
+        state.claimed(tmp_path / "new"),
+    ):
+        pass
+    with state.claimed(tmp_path / "new"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="cannot be made"), state.claimed(tmp_path / "file" / "below"):
+        pass
