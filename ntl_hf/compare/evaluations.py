@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from ..cli.errors import UsageError
+from ..evaluation import check_libraries
 from .cells import Cell
 from .plan import nearest
 from .settings import known_keys, parse
 
-_LIBRARIES = ("scipy", "sklearn", "sacrebleu", "rouge_score")
-
 
 def check_evaluations(cells: Sequence[Cell]) -> None:
     """Raise `UsageError` for an evaluation that would be refused after the training, or has not what it needs."""
-    for name in _LIBRARIES:
-        if find_spec(name) is None:
-            raise UsageError(f"the metrics need `{name}`: pip install 'ntl-hf[evaluation]'")
+    try:
+        check_libraries()
+    except ImportError as error:
+        raise UsageError(str(error)) from error
     for cell in cells:
         for name in cell.evaluations:
             evaluation_arguments(cell, name)

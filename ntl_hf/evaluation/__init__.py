@@ -1,6 +1,7 @@
 """Metrics over examples, each with its bootstrap interval; what was left out is counted."""
 
 from .answers import score_answers
+from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
 from .paired import McNemar, PairedDifference, mcnemar, paired_bootstrap, paired_mean
 from .score import Score, from_json, to_json
@@ -12,6 +13,7 @@ __all__ = [
     "McNemar",
     "PairedDifference",
     "Score",
+    "check_libraries",
     "from_json",
     "mcnemar",
     "number_right",

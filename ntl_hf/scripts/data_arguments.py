@@ -61,8 +61,8 @@ class DataArguments:
     generator_scale: str = field(
         default="full",
         metadata={
-            "help": "arithmetic, generated: 'full', as DeepMind's module, or 'small': one operation on two numbers, which a "
-            "small model learns in minutes."
+            "help": "arithmetic, generated: 'full', as DeepMind's module, or 'small': one operation on two numbers, "
+            "which a small model learns in minutes."
         },
     )
     dataset_name: str | None = field(

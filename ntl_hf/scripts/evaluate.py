@@ -1,8 +1,7 @@
 """Scoring a model on a data set, by its own answers and on the true ones: the script behind `ntl-hf evaluate`."""
 
 import json
-import logging
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,75 +11,15 @@ from transformers import set_seed
 
 from ..config import FILE_NAME, NTLConfig
 from ..data import TextEncoder, final_answer
-from ..evaluation import Score, score_answers, to_json
+from ..evaluation import Score, check_libraries, score_answers, to_json
 from ..evaluation.generate import generate_answers, generation_config
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
 from ..number_text import answer_number
 from ..number_vocab import NumberVocab
 from .data import DataArguments, load_eval_data
+from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
 from .trained_model import load_trained
-
-logger = logging.getLogger(__name__)
-
-METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
-
-
-@dataclass
-class EvaluationArguments:
-    """Which model is scored, and how it answers."""
-
-    model_name_or_path: str | None = field(
-        default=None, metadata={"help": "What to score: a checkpoint, an adapter's folder or a hub id."}
-    )
-    base_model_name_or_path: str | None = field(
-        default=None, metadata={"help": "For an adapter: its base model. Default: the one that it was trained on."}
-    )
-    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model."})
-    output_dir: str | None = field(
-        default=None,
-        metadata={"help": f"Folder for {METRICS} and {PREDICTIONS}. Default: `evaluation` in the model's folder."},
-    )
-    overwrite_output_dir: bool = field(
-        default=False, metadata={"help": "Replace an evaluation that `output_dir` already has."}
-    )
-    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Rows at a time."})
-    max_new_tokens: int = field(default=256, metadata={"help": "Longest answer, in tokens."})
-    num_beams: int = field(default=1, metadata={"help": "Beams; 1 takes the most likely token each time."})
-    do_sample: bool = field(default=False, metadata={"help": "Sample, with `temperature` and `top_p`."})
-    temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
-    top_p: float = field(default=1.0, metadata={"help": "Of sampling: the probability to draw from."})
-    max_length: int | None = field(
-        default=1024, metadata={"help": "Where rows of the teacher-forced metrics are cut, in tokens, as in training."}
-    )
-    ntl_digits_only: bool | None = field(
-        default=None,
-        metadata={"help": f"Which tokens are numbers. Default: as trained ({FILE_NAME}), else single digits."},
-    )
-    resamples: int = field(default=1000, metadata={"help": "Bootstrap samples of the intervals; 0: no intervals."})
-    confidence: float = field(default=0.95, metadata={"help": "Coverage of the intervals."})
-    dtype: str | None = field(default="auto", metadata={"help": "'auto' (as saved), 'float32', 'bfloat16', ..."})
-    attn_implementation: str | None = field(default=None, metadata={"help": "Attention, as in training."})
-    use_cpu: bool = field(default=False, metadata={"help": "Leave the accelerator alone."})
-    seed: int = field(default=0, metadata={"help": "Of sampling and of the bootstrap."})
-    trust_remote_code: bool = field(default=False, metadata={"help": "Run the code that comes with a model."})
-    lm_eval_tasks: list[str] | None = field(
-        default=None,
-        metadata={
-            "help": "Besides, tasks of EleutherAI's lm-evaluation-harness by name, such as gsm8k, on the first "
-            "`max_eval_samples` rows; needs ntl-hf[lm-eval]. With `task: gsm8k`, its GSM8K reads `data_path` too."
-        },
-    )
-    lm_eval_num_fewshot: int | None = field(
-        default=None, metadata={"help": "Worked examples in the prompts of `lm_eval_tasks`. Default: each task's own."}
-    )
-
-    def __post_init__(self) -> None:
-        self.lm_eval_tasks = [self.lm_eval_tasks] if isinstance(self.lm_eval_tasks, str) else self.lm_eval_tasks
-        for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
-
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
 # In a recipe for training, these are of the training.
@@ -114,6 +53,7 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
             is generated before these are known, but for a context that is too short for the harness.
     """
     folder = _claim_folder(args)
+    check_libraries()
     tasks = _harness_tasks(data_args, args)
     rows = load_eval_data(data_args)
     _check_columns(rows)
@@ -126,8 +66,11 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     model.to(_device(args))
     set_seed(args.seed)
     texts = generate_answers(model, tokenizer, prompts, args.per_device_eval_batch_size, config)
+    answers = [final_answer(text, data_args.answer_mark) for text in texts]
+    # At once: these took the time, and whatever fails later can be made from them.
+    _write_predictions(folder, rows, texts, answers)
     sums = teacher_forced_sums(model, tokenizer, encoded, vocab, args.per_device_eval_batch_size)
-    evaluation = _report(folder, rows, texts, sums, data_args, args)
+    evaluation = _report(folder, rows, texts, answers, sums, data_args, args)
     if tasks is None:
         return evaluation
     # Last, because the harness sets seeds of its own: our metrics are the same with it and without.
@@ -199,14 +142,22 @@ def _device(args: EvaluationArguments) -> torch.device:
     return accelerator or torch.device("cpu")
 
 
+def _targets(rows: Dataset) -> list[float | None] | None:
+    return rows["target"][:] if "target" in rows.column_names else None
+
+
 def _report(
-    folder: Path, rows: Dataset, texts: list[str], sums: TokenSums, data_args: DataArguments, args: EvaluationArguments
+    folder: Path,
+    rows: Dataset,
+    texts: list[str],
+    answers: list[str | None],
+    sums: TokenSums,
+    data_args: DataArguments,
+    args: EvaluationArguments,
 ) -> Evaluation:
-    answers = [final_answer(text, data_args.answer_mark) for text in texts]
-    targets = rows["target"][:] if "target" in rows.column_names else None
     bootstrap: dict[str, Any] = {"confidence": args.confidence, "resamples": args.resamples, "seed": args.seed}
     scores = {
-        **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
+        **score_answers(texts, rows["completion"][:], _targets(rows), answers, **bootstrap),
         **score_sums(sums, **bootstrap),
     }
     content = {
@@ -216,10 +167,6 @@ def _report(
         "number_distribution": sums.number_distribution(),
         "settings": {**_set_fields(data_args), **asdict(args)},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    # Of an evaluation that this one replaces.
-    (folder / RESULTS).unlink(missing_ok=True)
-    _write_predictions(folder / PREDICTIONS, rows, texts, answers, targets)
     # Last: its being there says that all is.
     (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return Evaluation(scores, content, folder)
@@ -231,17 +178,20 @@ def _set_fields(data_args: DataArguments) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and "train" not in name}
 
 
-def _write_predictions(
-    path: Path, rows: Dataset, texts: list[str], answers: list[str | None], targets: list[float | None] | None
-) -> None:
-    with path.open("w", encoding="utf-8") as file:
+def _write_predictions(folder: Path, rows: Dataset, texts: list[str], answers: list[str | None]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Of an evaluation that this one replaces.
+    for name in (METRICS, RESULTS):
+        (folder / name).unlink(missing_ok=True)
+    targets = _targets(rows) or [None] * len(rows)
+    with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
         for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
             line = {
                 "row": i,
                 "prompt": row["prompt"],
                 "reference": row["completion"],
                 "prediction": text,
-                "target": None if targets is None else targets[i],
+                "target": targets[i],
                 "number": None if answer is None else answer_number(answer),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -152,3 +152,26 @@ def test_debug_runs_of_all_commands(recipe, tmp_path, capfd):
     assert not (tmp_path / "out").exists()
     for each in (folder, other, third):
         shutil.rmtree(each)
+
+
+def test_answers_are_kept_when_scoring_fails(recipe, tmp_path, monkeypatch):
+    """They took the time."""
+    from ntl_hf.scripts import evaluate as script
+
+    def fail(*_, **__):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(script, "teacher_forced_sums", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(recipe(), tmp_path / "model", tmp_path / "ev")
+    assert len((tmp_path / "ev" / "predictions.jsonl").read_text().splitlines()) == 16
+    assert not (tmp_path / "ev" / "metrics.json").exists()
+
+
+def test_a_missing_library_is_named_before_anything_is_generated(recipe, tmp_path, monkeypatch, capsys):
+    from ntl_hf.evaluation import libraries
+
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == "sacrebleu" else name)
+    assert evaluate(recipe(), tmp_path / "model", tmp_path / "ev") == 2
+    assert "`sacrebleu`: pip install 'ntl-hf[evaluation]'" in capsys.readouterr().err
+    assert not (tmp_path / "ev").exists()

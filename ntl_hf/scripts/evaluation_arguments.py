@@ -1,0 +1,63 @@
+"""The arguments of an evaluation: which model is scored, and how it answers."""
+
+from dataclasses import dataclass, field
+
+from ..config import FILE_NAME
+
+METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
+
+
+@dataclass
+class EvaluationArguments:
+    """Which model is scored, and how it answers."""
+
+    model_name_or_path: str | None = field(
+        default=None, metadata={"help": "What to score: a checkpoint, an adapter's folder or a hub id."}
+    )
+    base_model_name_or_path: str | None = field(
+        default=None, metadata={"help": "For an adapter: its base model. Default: the one that it was trained on."}
+    )
+    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model."})
+    output_dir: str | None = field(
+        default=None,
+        metadata={"help": f"Folder for {METRICS} and {PREDICTIONS}. Default: `evaluation` in the model's folder."},
+    )
+    overwrite_output_dir: bool = field(
+        default=False, metadata={"help": "Replace an evaluation that `output_dir` already has."}
+    )
+    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Rows at a time."})
+    max_new_tokens: int = field(default=256, metadata={"help": "Longest answer, in tokens."})
+    num_beams: int = field(default=1, metadata={"help": "Beams; 1 takes the most likely token each time."})
+    do_sample: bool = field(default=False, metadata={"help": "Sample, with `temperature` and `top_p`."})
+    temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
+    top_p: float = field(default=1.0, metadata={"help": "Of sampling: the probability to draw from."})
+    max_length: int | None = field(
+        default=1024, metadata={"help": "Where rows of the teacher-forced metrics are cut, in tokens, as in training."}
+    )
+    ntl_digits_only: bool | None = field(
+        default=None,
+        metadata={"help": f"Which tokens are numbers. Default: as trained ({FILE_NAME}), else single digits."},
+    )
+    resamples: int = field(default=1000, metadata={"help": "Bootstrap samples of the intervals; 0: no intervals."})
+    confidence: float = field(default=0.95, metadata={"help": "Coverage of the intervals."})
+    dtype: str | None = field(default="auto", metadata={"help": "'auto' (as saved), 'float32', 'bfloat16', ..."})
+    attn_implementation: str | None = field(default=None, metadata={"help": "Attention, as in training."})
+    use_cpu: bool = field(default=False, metadata={"help": "Leave the accelerator alone."})
+    seed: int = field(default=0, metadata={"help": "Of sampling and of the bootstrap."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run the code that comes with a model."})
+    lm_eval_tasks: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Besides, tasks of EleutherAI's lm-evaluation-harness by name, such as gsm8k, on the first "
+            "`max_eval_samples` rows; needs ntl-hf[lm-eval]. With `task: gsm8k`, its GSM8K reads `data_path` too."
+        },
+    )
+    lm_eval_num_fewshot: int | None = field(
+        default=None, metadata={"help": "Worked examples in the prompts of `lm_eval_tasks`. Default: each task's own."}
+    )
+
+    def __post_init__(self) -> None:
+        self.lm_eval_tasks = [self.lm_eval_tasks] if isinstance(self.lm_eval_tasks, str) else self.lm_eval_tasks
+        for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
