@@ -239,6 +239,14 @@ def test_the_card_of_a_baseline_does_not_claim_the_loss(tmp_path):
     assert not set(TAGS) & set(card.data.tags) and "cross entropy alone" in card.text
 
 
+@pytest.mark.parametrize(
+    ("weight", "told"), [(0.0, "targets for number tokens) alone"), (0.3, "tokens) + 0.3 * Number")]
+)
+def test_the_card_of_gaussian_cross_entropy(weight, told, tmp_path):
+    make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, ntl_weight=weight, ntl_gaussian_sigma=1.0).create_model_card()
+    assert told in ModelCard.load(tmp_path / "README.md").text
+
+
 def test_a_checkpoint_is_pushed_when_it_is_whole(tmp_path, monkeypatch):
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=1, hub_strategy="checkpoint", **EVERY_STEP)
     trainer.hub_model_id, trainer.push_in_progress, pushed = "somebody/numbers", None, {}
