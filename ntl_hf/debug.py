@@ -12,5 +12,8 @@ TRAINING: Settings = {
     "eval_steps": 3,
     "save_steps": 3,
     "warmup_steps": 0,
+    # Nobody else is to see it.
+    "push_to_hub": False,
+    "report_to": "none",
 }
 EVALUATION: Settings = {"max_eval_samples": 8, "max_new_tokens": 8, "resamples": 20}

@@ -3,8 +3,8 @@
 from .answer import final_answer
 from .arithmetic import make_arithmetic
 from .cnn_dailymail import load_cnn_dailymail
-from .columns import map_columns
-from .encode import TextEncoder, check_text_columns
+from .columns import map_columns, read_targets
+from .encode import TextEncoder, check_text_columns, right_padding_collator
 from .gsm8k import extract_answer, load_gsm8k
 from .mathematics import load_mathematics
 from .mathematics_generator import generate_mathematics
@@ -34,4 +34,6 @@ __all__ = [
     "make_arithmetic",
     "make_multiplication",
     "map_columns",
+    "read_targets",
+    "right_padding_collator",
 ]

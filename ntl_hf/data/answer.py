@@ -2,9 +2,10 @@
 
 
 def final_answer(text: str, mark: str | None = None) -> str | None:
-    """What follows the last `mark`, to the end of its line; without a mark, the whole text.
+    """What follows the first `mark`, to the end of its line; without a mark, the whole text.
 
-    Only the line, because a model that has not learnt where to stop goes on with another question.
+    The first, and only the line: a model that has not learnt where to stop goes on with another question and its
+    answer.
 
     Args:
         text: a completion, true or generated.
@@ -15,5 +16,5 @@ def final_answer(text: str, mark: str | None = None) -> str | None:
     """
     if mark is None:
         return text.strip()
-    _, found, after = text.rpartition(mark)
+    _, found, after = text.partition(mark)
     return (after.strip().splitlines() or [""])[0].strip() if found else None

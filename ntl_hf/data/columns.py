@@ -38,6 +38,26 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
     )
 
 
+def read_targets(dataset: Dataset, source: str) -> Dataset:
+    """The data set with its `target`, if it has one, as float64; null stays, for a row whose answer is no number.
+
+    Raises:
+        ValueError: a target that is no number, with the number of its row.
+    """
+    if "target" not in dataset.column_names:
+        return dataset
+    features = Features({**dataset.features, "target": Value("float64")})
+    return dataset.map(
+        _read_target, with_indices=True, fn_kwargs={"source": source}, features=features, desc="Reading targets"
+    )
+
+
+def _read_target(row: dict[str, Any], index: int, source: str) -> dict[str, Any]:
+    if row["target"] is None:
+        return {"target": None}
+    return {"target": _number(row, [("", "target")], f"{source}, row {index + 1}")}
+
+
 Parts = list[tuple[str, str | None]]
 
 

@@ -1,17 +1,30 @@
 """Text to token ids and labels, for the trainers of `transformers`; TRL's trainer does this itself."""
 
 import warnings
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from datasets import Dataset, IterableDataset
+from transformers import DataCollatorForSeq2Seq
 
 PAIR, TEXT = ("prompt", "completion"), ("text",)
 _IGNORE = -100
 # What the rows carry until they are counted.
 _IS_CUT, _HAS_LABELS = "is_cut", "has_labels"
+
+
+def right_padding_collator(tokenizer: Any) -> DataCollatorForSeq2Seq:
+    """A collator for the rows of `TextEncoder`, whatever side the tokenizer pads on.
+
+    Tokenizers of decoders often pad on the left, which is for generation: labels of an encoder-decoder would begin
+    with padding, and positions that are counted from the start would be others.
+    """
+    tokenizer = copy(tokenizer)
+    tokenizer.padding_side = "right"
+    return DataCollatorForSeq2Seq(tokenizer)
 
 
 def check_text_columns(dataset: Dataset | IterableDataset, is_encoder_decoder: bool) -> tuple[str, ...]:

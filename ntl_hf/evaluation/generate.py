@@ -41,25 +41,27 @@ def generate_answers(
     Returns:
         The texts without special tokens, in the order of the prompts; a decoder's without the prompt.
     """
+    # A decoder goes on where its prompt ends; an encoder may count positions from the start.
+    side = "right" if model.config.is_encoder_decoder else "left"
     order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
     texts = [""] * len(prompts)
     with tqdm(total=len(prompts), desc="Generating", unit="row") as bar:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = _pad_left(tokenizer, [prompts[row] for row in rows]).to(model.device)
+            batch = _pad(tokenizer, [prompts[row] for row in rows], side).to(model.device)
             with torch.inference_mode():
                 ids = model.generate(**batch, generation_config=config)
             if not model.config.is_encoder_decoder:
                 ids = ids[:, batch["input_ids"].shape[1] :]
-            for row, text in zip(rows, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
+            answers = tokenizer.batch_decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            for row, text in zip(rows, answers, strict=True):
                 texts[row] = text
             bar.update(len(rows))
     return texts
 
 
-def _pad_left(tokenizer: Any, prompts: list[Sequence[int]]) -> Any:
-    # A decoder goes on where its prompt ends; an encoder does not mind.
-    return tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side="left")
+def _pad(tokenizer: Any, prompts: list[Sequence[int]], side: str) -> Any:
+    return tokenizer.pad({"input_ids": prompts}, return_tensors="pt", padding_side=side)
 
 
 def _as_list(ids: Any) -> list[Any]:

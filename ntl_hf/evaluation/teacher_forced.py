@@ -8,8 +8,8 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from tqdm.auto import tqdm
-from transformers import DataCollatorForSeq2Seq
 
+from ..data import right_padding_collator
 from ..head import HeadOutput, head_from_logits
 from ..losses import expected_value, number_probs
 from ..number_vocab import NumberVocab
@@ -22,7 +22,7 @@ OFFSETS = range(-9, 10)
 
 @dataclass
 class TokenSums:
-    """Sums over the labelled tokens of each row.
+    """Sums over the labelled tokens of each row, in the order in which they were run.
 
     Attributes:
         cross_entropy: in nats.
@@ -66,9 +66,12 @@ def teacher_forced_sums(model: Any, tokenizer: Any, rows: Dataset, vocab: Number
 
 
 def _batches(tokenizer: Any, rows: Dataset, batch_size: int) -> Iterator[Any]:
-    collator = DataCollatorForSeq2Seq(tokenizer)
+    """Rows of similar length, the longest first, as in generation."""
+    collator = right_padding_collator(tokenizer)
+    lengths = [len(ids) for ids in rows["input_ids"]]
+    order = sorted(range(len(rows)), key=lambda i: -lengths[i])
     for start in range(0, len(rows), batch_size):
-        yield collator([rows[i] for i in range(start, min(start + batch_size, len(rows)))])
+        yield collator([rows[i] for i in order[start : start + batch_size]])
 
 
 @torch.inference_mode()
@@ -87,23 +90,24 @@ def _add(sums: TokenSums, head: HeadOutput, vocab: NumberVocab) -> None:
     sums.cross_entropy += (-head.log_probs).sum(-1).tolist()
     sums.tokens += head.label_mask.sum(-1).tolist()
     assert head.is_top1 is not None
-    sums.right += (head.is_top1 & head.label_mask).sum(-1).tolist()
+    sums.right += head.is_top1.sum(-1).tolist()
     sums.numbers += is_number.sum(-1).tolist()
     sums.number_error += error.sum(-1).tolist()
     sums.number_mass += (head.log_mass.exp() * is_number).sum(-1).tolist()
     off = values - true[is_number].unsqueeze(-1)
     probs = number_probs(head.number_logits[is_number])
-    sums.offsets += torch.stack([(probs * (off == offset)).sum() for offset in OFFSETS]).double().cpu()
+    sums.offsets += torch.stack([(probs * (off == offset)).sum() for offset in OFFSETS]).cpu().double()
 
 
 def score_sums(sums: TokenSums, **bootstrap: Any) -> dict[str, Score]:
-    """The metrics of `score_tokens` and, over number tokens, `number_mae` and `number_mass`.
+    """The metrics of `score_tokens`; over number tokens, `number_mae` and `number_mass`; and how many rows there were.
 
     Args:
         sums: see `teacher_forced_sums`.
         bootstrap: `confidence`, `resamples`, `seed`, as of `score_tokens`.
     """
     number_tokens = {
+        "teacher_forced_rows": Score(len(sums.tokens)),
         "number_mae": score_ratio(sums.number_error, sums.numbers, **bootstrap),
         "number_mass": score_ratio(sums.number_mass, sums.numbers, **bootstrap),
     }

@@ -41,7 +41,9 @@ def soft_cross_entropy_term(number_logits: Tensor, target: Tensor, soft_targets:
     """
     logits = number_logits.to(torch.promote_types(number_logits.dtype, torch.float32))
     differences = logits.gather(-1, target.unsqueeze(-1)) - logits
-    return (soft_targets.to(logits.dtype)[target] * differences).sum(-1)
+    targets = soft_targets.to(logits.dtype)[target]
+    # A logit of -inf that no target asks for costs nothing, and not 0 * inf.
+    return torch.where(targets > 0, targets * differences, 0.0).sum(-1)
 
 
 def soft_wasserstein_loss(number_logits: Tensor, target: Tensor, values: Tensor, soft_targets: Tensor) -> Tensor:

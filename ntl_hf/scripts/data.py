@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Dataset, IterableDataset
 
-from ..data import is_data_file, load_named, map_columns
+from ..data import is_data_file, load_named, map_columns, read_targets
 from .data_arguments import DataArguments, check_arguments
 from .tasks import TASKS
 
@@ -67,6 +67,7 @@ def _load_named(data_args: DataArguments, split: str, limit: int | None) -> Data
         if not isinstance(data_args.columns, dict) or not data_args.columns:
             raise ValueError("`columns` must be names and columns, such as `prompt: question` on a line of its own.")
         return map_columns(dataset, data_args.columns, f"{name}, split '{split}'")
+    dataset = read_targets(dataset, f"{name}, split '{split}'")
     for column in ("prompt", "completion", "text"):
         if column in dataset.column_names and dataset.data.column(column).null_count:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Scoring a model on a data set, by its own answers and on the true ones: the script behind `ntl-hf evaluate`."""
 
 import json
+import warnings
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from transformers import set_seed
 
 from ..config import FILE_NAME, NTLConfig
 from ..data import TextEncoder, final_answer
-from ..evaluation import Score, check_libraries, score_answers, to_json
+from ..evaluation import Score, check_libraries, number_right, score_answers, to_json
 from ..evaluation.generate import generate_answers, generation_config
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
@@ -56,7 +57,8 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     check_libraries()
     tasks = _harness_tasks(data_args, args)
     rows = load_eval_data(data_args)
-    _check_columns(rows)
+    check_columns(rows)
+    _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
     is_seq2seq = model.config.is_encoder_decoder
     encoder = TextEncoder(tokenizer, is_seq2seq, args.max_length)
@@ -64,6 +66,7 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     prompts, encoded = encoder.encode_prompts(rows["prompt"][:]), encoder.encode(rows)
     config = generation_config(model, tokenizer, **_generation_settings(args))
     model.to(_device(args))
+    _make_free(folder)
     set_seed(args.seed)
     texts = generate_answers(model, tokenizer, prompts, args.per_device_eval_batch_size, config)
     answers = [final_answer(text, data_args.answer_mark) for text in texts]
@@ -115,19 +118,25 @@ def _claim_folder(args: EvaluationArguments) -> Path:
     folder = Path(args.output_dir) if args.output_dir is not None else Path(str(name)) / "evaluation"
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
-    if (folder / METRICS).exists() and not args.overwrite_output_dir:
+    if any((folder / name).exists() for name in (METRICS, PREDICTIONS)) and not args.overwrite_output_dir:
         raise ValueError(
             f"`output_dir` {folder} holds another evaluation. Choose another folder, or add --overwrite_output_dir."
         )
     return folder
 
 
-def _check_columns(rows: Dataset) -> None:
+def check_columns(rows: Dataset) -> None:
+    """Raise `ValueError` for rows that cannot be asked and scored: prompt and completion are needed, as texts."""
     if not {"prompt", "completion"} <= set(rows.column_names):
         raise ValueError(
             f"An evaluation needs the columns 'prompt' and 'completion'; the data set has {rows.column_names}. Name "
             "them with `columns`."
         )
+    for name in ("prompt", "completion"):
+        if not isinstance(rows[0][name], str):
+            raise ValueError(
+                f"'{name}' is a {type(rows[0][name]).__name__}; conversations cannot be evaluated on yet."
+            )
 
 
 def _digits_only(args: EvaluationArguments) -> bool:
@@ -178,11 +187,32 @@ def _set_fields(data_args: DataArguments) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and "train" not in name}
 
 
-def _write_predictions(folder: Path, rows: Dataset, texts: list[str], answers: list[str | None]) -> None:
+def _make_free(folder: Path) -> None:
+    """Before anything is generated: a folder that cannot be written is an error now."""
     folder.mkdir(parents=True, exist_ok=True)
     # Of an evaluation that this one replaces.
-    for name in (METRICS, RESULTS):
+    for name in (METRICS, RESULTS, PREDICTIONS):
         (folder / name).unlink(missing_ok=True)
+
+
+def _warn_of_misread_references(rows: Dataset, data_args: DataArguments) -> None:
+    """Where the true text does not read as its target, a perfect answer would count as wrong."""
+    targets = _targets(rows)
+    if targets is None:
+        return
+    pairs = list(zip(rows["completion"][:], targets, strict=True))
+    answers = [final_answer(text, data_args.answer_mark) for text, target in pairs if target is not None]
+    numbers = [None if answer is None else answer_number(answer) for answer in answers]
+    known = [target for _, target in pairs if target is not None]
+    wrong = [i for i, right in enumerate(number_right(numbers, known)) if not right]
+    if wrong:
+        warnings.warn(
+            f"{len(wrong)} of {len(known)} completions do not read as their target, such as {answers[wrong[0]]!r} as "
+            f"{known[wrong[0]]:g}: answers like these count as wrong. Is `answer_mark` right?"
+        )
+
+
+def _write_predictions(folder: Path, rows: Dataset, texts: list[str], answers: list[str | None]) -> None:
     targets = _targets(rows) or [None] * len(rows)
     with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
         for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):

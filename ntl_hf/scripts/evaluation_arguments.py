@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
+import torch
+
 from ..config import FILE_NAME
+from ..evaluation.bootstrap import Resampling
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
 
@@ -61,3 +64,16 @@ class EvaluationArguments:
         for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
+        Resampling(self.confidence, self.resamples, self.seed)  # has checks of its own
+        if self.dtype not in (None, "auto") and not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
+            raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
+        self._check_sampling()
+
+    def _check_sampling(self) -> None:
+        if not self.do_sample and (self.temperature, self.top_p) != (1.0, 1.0):
+            raise ValueError("`temperature` and `top_p` are of sampling: add --do_sample true, or remove them.")
+        if not self.temperature > 0 or not 0 < self.top_p <= 1:
+            raise ValueError(
+                f"`temperature` must be above 0 and `top_p` above 0 and at most 1; they are {self.temperature} and "
+                f"{self.top_p}."
+            )

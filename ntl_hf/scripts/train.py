@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
-    DataCollatorForSeq2Seq,
     PretrainedConfig,
 )
 
 from ..arguments import NTLSeq2SeqTrainingArguments
-from ..data import TextEncoder, check_text_columns
+from ..data import TextEncoder, check_text_columns, right_padding_collator
 from ..trainers import NTLSeq2SeqTrainer, NTLTrainer
 from .data import DataArguments, load_data
 from .model import ModelArguments, NumberTokenArguments, load_config, load_model, lora_config
@@ -64,7 +63,7 @@ def build_trainer(
         args=args,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
-        data_collator=DataCollatorForSeq2Seq(loaded.tokenizer),
+        data_collator=right_padding_collator(loaded.tokenizer),
         processing_class=loaded.tokenizer,
         peft_config=lora_config(loaded, model_args, token_args, args.ntl_digits_only),
     )

@@ -52,9 +52,9 @@ def _load_model(args: TrainedModelArguments) -> tuple[Any, Any]:
 
 def _load_adapter(args: TrainedModelArguments) -> tuple[Any, Any]:
     name = str(args.model_name_or_path)
-    base = args.base_model_name_or_path or _base_of(name, args.model_revision)
+    base, revision = _base_of(name, args)
     try:
-        model = _from_pretrained(base, "main", args)
+        model = _from_pretrained(base, revision, args)
     except OSError as error:
         raise OSError(
             f"its base model {base}: {error} If that is elsewhere now, name it as `base_model_name_or_path`."
@@ -79,13 +79,15 @@ def _from_pretrained(name: str, revision: str, args: TrainedModelArguments) -> A
     return auto_class.from_pretrained(name, **source, dtype=args.dtype, attn_implementation=args.attn_implementation)
 
 
-def _base_of(adapter: str, revision: str) -> str:
-    base = PeftConfig.from_pretrained(adapter, revision=revision).base_model_name_or_path
+def _base_of(adapter: str, args: TrainedModelArguments) -> tuple[str, str]:
+    """Name and revision of the model that an adapter was trained on."""
+    config = PeftConfig.from_pretrained(adapter, revision=args.model_revision)
+    base = args.base_model_name_or_path or config.base_model_name_or_path
     if not base:
         raise ValueError(
             f"The adapter {adapter} does not say on which model it was trained: name it as `base_model_name_or_path`."
         )
-    return base
+    return base, config.revision or "main"
 
 
 def _ready(model: Any, tokenizer: Any) -> tuple[Any, Any]:

@@ -115,6 +115,9 @@ def test_whole_models_and_data_of_ones_own(kind, recipe, tmp_path):
         (["--per_device_eval_batch_size", "0"], "`per_device_eval_batch_size` must be 1 or more"),
         (["--dataset_test_split", "dev"], "not 'dev'"),
         (["--base_model_name_or_path", "x"], "is no adapter"),
+        (["--confidence", "95"], "confidence is 95"),
+        (["--dtype", "foo"], "`dtype` is 'foo'"),
+        (["--temperature", "0.5"], "are of sampling: add --do_sample true"),
         (["--max_new_token", "3"], "did you mean '--max_new_tokens'"),
     ],
 )
@@ -175,3 +178,31 @@ def test_a_missing_library_is_named_before_anything_is_generated(recipe, tmp_pat
     assert evaluate(recipe(), tmp_path / "model", tmp_path / "ev") == 2
     assert "`sacrebleu`: pip install 'ntl-hf[evaluation]'" in capsys.readouterr().err
     assert not (tmp_path / "ev").exists()
+
+
+@pytest.mark.parametrize("target", ["twelve", "nan"])
+def test_a_target_that_is_no_number(target, recipe, tmp_path, capsys):
+    recipe()
+    rows = [{"prompt": "1+1=", "completion": "2", "target": "2"}, {"prompt": "a", "completion": "b", "target": target}]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ["evaluate", "--model_name_or_path", str(tmp_path / "model"), "--output_dir", str(tmp_path / "ev")]
+    assert main([*words, "--dataset_name", str(tmp_path / "own.jsonl"), *FAST]) == 2
+    assert f"row 2: the target is '{target}'; a number is needed" in capsys.readouterr().err
+    assert not (tmp_path / "ev").exists()
+
+
+def test_completions_that_do_not_read_as_their_target(recipe, tmp_path):
+    recipe()
+    rows = [{"prompt": "1+1=", "completion": "1 and 1 are 2", "target": 2}] * 2
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ["evaluate", "--model_name_or_path", str(tmp_path / "model"), "--output_dir", str(tmp_path / "ev")]
+    with pytest.warns(UserWarning, match="2 of 2 completions do not read as their target"):
+        assert main([*words, "--dataset_name", str(tmp_path / "own.jsonl"), *FAST]) == 0
+
+
+def test_answers_of_an_unfinished_evaluation_are_not_written_over(recipe, tmp_path, capsys):
+    (tmp_path / "ev").mkdir()
+    (tmp_path / "ev" / "predictions.jsonl").write_text("kept")
+    assert evaluate(recipe(), tmp_path / "model", tmp_path / "ev") == 2
+    assert "holds another evaluation" in capsys.readouterr().err
+    assert (tmp_path / "ev" / "predictions.jsonl").read_text() == "kept"

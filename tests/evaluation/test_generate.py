@@ -11,7 +11,7 @@ PROMPTS = [[5, 6], [7, 8, 9, 10, 11, 12, 13], [20], [30, 31, 32, 33], [5, 6, 7]]
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
-@pytest.mark.parametrize("kind", ["llama", "t5"])
+@pytest.mark.parametrize("kind", ["llama", "t5", "gpt2", "bart"])
 def test_batches_pad_and_keep_the_order(kind, batch_size):
     model, tokenizer = tiny_model(kind).eval(), char_tokenizer()
     config = generation_config(model, tokenizer, max_new_tokens=6)
@@ -19,7 +19,7 @@ def test_batches_pad_and_keep_the_order(kind, batch_size):
     wanted = []
     for prompt in PROMPTS:
         ids = model.generate(torch.tensor([prompt]), max_new_tokens=6, do_sample=False)[0]
-        ids = ids if kind == "t5" else ids[len(prompt) :]
+        ids = ids if model.config.is_encoder_decoder else ids[len(prompt) :]
         wanted.append(tokenizer.decode(ids, skip_special_tokens=True))
     assert found == wanted
     assert len(set(found)) > 1 and all(len(text) <= 6 for text in found)

@@ -15,7 +15,7 @@ KINDS = ("llama", "t5")
 
 def case(kind, rows=7):
     model, tokenizer = tiny_model(kind).eval(), char_tokenizer()
-    encoded = TextEncoder(tokenizer, kind == "t5", 64).encode(prompt_completion(rows))
+    encoded = TextEncoder(tokenizer, model.config.is_encoder_decoder, 64).encode(prompt_completion(rows))
     return model, tokenizer, encoded, NumberVocab.from_tokenizer(tokenizer)
 
 
@@ -44,15 +44,21 @@ def by_hand(model, row):
     }
 
 
+@pytest.mark.parametrize("padding_side", ["left", "right"])
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "gpt2", "bart"])
 @torch.no_grad()
-def test_sums_are_those_of_each_row_alone(kind, batch_size):
+def test_sums_are_those_of_each_row_alone(kind, batch_size, padding_side):
+    """Also where positions are counted from the start of the padding."""
     model, tokenizer, rows, vocab = case(kind)
+    tokenizer.padding_side = padding_side
     sums = teacher_forced_sums(model, tokenizer, rows, vocab, batch_size)
-    wanted = [by_hand(model, row) for row in rows]
+    wanted = sorted((by_hand(model, row) for row in rows), key=lambda row: row["cross_entropy"])
+    # Rows are run by their length.
+    found = sorted(range(len(rows)), key=lambda i: sums.cross_entropy[i])
     for name in ("cross_entropy", "tokens", "right", "numbers", "number_error", "number_mass"):
-        assert getattr(sums, name) == pytest.approx([float(row[name]) for row in wanted], rel=1e-4, abs=1e-5), name
+        values = [getattr(sums, name)[i] for i in found]
+        assert values == pytest.approx([float(row[name]) for row in wanted], rel=1e-4, abs=1e-5), name
     torch.testing.assert_close(sums.offsets, sum(row["offsets"] for row in wanted), rtol=1e-4, atol=1e-5)
     assert sum(sums.number_distribution()["probability"]) == pytest.approx(1)
 

@@ -121,3 +121,12 @@ def test_positions_without_a_number_have_no_term_and_no_gradient() -> None:
     terms.sum().backward()
     assert terms[1] == 0 and torch.equal(logits.grad[1], torch.zeros(3))
     assert logits.grad.isfinite().all() and logits.grad[0].abs().sum() > 0
+
+
+def test_a_logit_that_no_target_asks_for_may_be_minus_infinity() -> None:
+    """Such as a form of a digit that the model has ruled out."""
+    soft = gaussian_targets(torch.tensor([1.0, 1.0, 2.0]), torch.tensor([0, 1, 0]), 1.0)
+    logits = torch.tensor([[0.5, -torch.inf, 1.0]], requires_grad=True)
+    term = soft_cross_entropy_term(logits, torch.tensor([0]), soft)
+    term.sum().backward()
+    assert term.isfinite().all() and logits.grad[0, [0, 2]].isfinite().all()
