@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ _DESCRIPTION = (
     "against the baseline, with plots. Finished cells are skipped, so that the same command continues after an "
     "interrupt. Any other option, such as --data_path FOLDER, is a setting of all cells."
 )
+_DEBUG = "a few steps on a few rows of one seed, into a new temporary folder unless --output_dir names one"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,7 +72,7 @@ def _parser() -> _Parser:
     parser.add_argument("--jobs", type=int, help="cells at a time (default: one a device, or a core, 4 at most)")
     parser.add_argument("--devices", help="GPUs to share out, such as 0,1: one cell each (default: the first one)")
     parser.add_argument("--report_only", action="store_true", help="train nothing, and report on what is there")
-    parser.add_argument("--debug", action="store_true", help="a few steps on a few rows of one seed: the path alone")
+    parser.add_argument("--debug", action="store_true", help=_DEBUG)
     return parser
 
 
@@ -88,7 +90,11 @@ def _read_plan(args: argparse.Namespace) -> "Plan":
     plan = read_plan(args.config)
     plan = with_seeds(plan, args.seeds) if args.seeds else plan
     plan = replace(plan, output_dir=args.output_dir) if args.output_dir else plan
-    return for_debug(plan) if args.debug else plan
+    if not args.debug:
+        return plan
+    # As for the other commands: it must neither meet nor leave anything in the folder of the file.
+    folder = args.output_dir or Path(tempfile.mkdtemp(prefix="ntl-hf-debug-")) / plan.output_dir.name
+    return for_debug(plan, folder)
 
 
 def _check_only(only: Sequence[str] | None, plan: "Plan") -> list[str]:
@@ -106,10 +112,8 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
     devices = _devices(args.devices)
     jobs = _jobs(args.jobs, devices)
     # First, for the imports below take seconds.
-    what = "Reporting on" if args.report_only else "Comparing"
-    print(
-        f"{what} {len(plan.variants)} variants, seeds {', '.join(map(str, plan.seeds))}: {plan.output_dir}", flush=True
-    )
+    what = "Reporting on" if args.report_only else "Debug run of" if args.debug else "Comparing"
+    print(f"{what} {len(only)} variants, seeds {', '.join(map(str, plan.seeds))}: {plan.output_dir}", flush=True)
     from rich.console import Console
 
     from ..compare import state
@@ -130,10 +134,10 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
         finish = Finish()
         if pool:
             finish = run_cells([cell for cell in cells if cell.variant in only], pool, Console(stderr=True))
-        return _end(plan, cells, finish)
+        return _end(plan, cells, only, finish)
 
 
-def _end(plan: "Plan", cells: "list[Cell]", finish: "Finish") -> int:
+def _end(plan: "Plan", cells: "list[Cell]", only: Sequence[str], finish: "Finish") -> int:
     if finish.signal is not None:
         print("ntl-hf: interrupted; the same command goes on from here.", file=sys.stderr)
         return 128 + finish.signal
@@ -145,12 +149,22 @@ def _end(plan: "Plan", cells: "list[Cell]", finish: "Finish") -> int:
     from ..compare.terminal import print_summary
 
     with _one_line():
+        plan, cells = _listed(plan, cells, only)
         report = write_report(plan, cells, [(cell.name, message) for cell, message in finish.failures])
     print_summary(Console(width=None if sys.stdout.isatty() else 120), report)
     print("Written:", ", ".join(map(str, report.files)))
     for cell, message in finish.failures:
         print(f"ntl-hf: the cell '{cell.name}' failed: {message} See {cell.folder / 'cell.log'}.", file=sys.stderr)
     return 1 if finish.failures else 0
+
+
+def _listed(plan: "Plan", cells: "list[Cell]", only: Sequence[str]) -> "tuple[Plan, list[Cell]]":
+    """What is reported on: the chosen variants, those of which something is there, and the baseline."""
+    from ..compare.plan import with_variants
+    from ..compare.state import is_finished
+
+    plan = with_variants(plan, {*only, *(cell.variant for cell in cells if is_finished(cell))})
+    return plan, [cell for cell in cells if cell.variant in plan.variants]
 
 
 def _devices(text: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import debug
+from ..cli.errors import UsageError
 from .folder import CELLS, EVALUATION
 from .plan import Plan, Settings, slug
 from .settings import load_recipe, parse, read_words
@@ -24,6 +25,7 @@ _NO_MATTER = (
     "disable_tqdm",
     "save_total_limit",
     "env",
+    "push_to_hub",
 )
 _SECRET = "_token"
 
@@ -103,6 +105,8 @@ def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Setting
     where = f"{plan.source}, variant '{variant}'"
     arguments = parse(script.ARGUMENT_CLASSES, recipe, where)
     resolved = _resolve(arguments)
+    if resolved.get("push_to_hub"):
+        raise UsageError(f"{where}: `push_to_hub` would have every cell overwrite the one before; set it to false.")
     return Cell(
         command=plan.command,
         variant=variant,

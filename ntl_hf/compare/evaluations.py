@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..cli.errors import UsageError
@@ -19,7 +20,9 @@ def check_evaluations(cells: Sequence[Cell]) -> None:
         raise UsageError(str(error)) from error
     for cell in cells:
         for name in cell.evaluations:
-            evaluation_arguments(cell, name)
+            _, args = evaluation_arguments(cell, name)
+            if args.lm_eval_tasks and find_spec("lm_eval") is None:
+                raise UsageError(f"evaluation '{name}': `lm_eval_tasks` need lm_eval: pip install 'ntl-hf[lm-eval]'")
 
 
 def evaluation_arguments(cell: Cell, name: str) -> tuple[Any, ...]:

@@ -62,7 +62,7 @@ METRICS = {
 }
 # Errors with unreadable answers charged, beside those over the readable ones alone.
 CHARGED = "_charged"
-DEFAULT_METRICS = ("number_accuracy", "unreadable", "mae", "median_ae", "r2")
+DEFAULT_METRICS = ("number_accuracy", "unreadable", "mae", "mae_charged", "median_ae", "r2")
 
 
 def metric(name: str) -> Metric:

@@ -8,15 +8,19 @@ import numpy as np
 from ..evaluation import mcnemar
 from ..evaluation.libraries import library
 from .results import Rows
-from .rowwise import FLAGS, differences, resamples
+from .rowwise import FLAGS, common_scores, differences, resamples
 
 CONFIDENCE = 0.95
+# Of the largest value: differences that lie no further apart are equal, but for rounding.
+_ROUNDING = 1e-9
 
 
 def p_over_seeds(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
     """Two-sided paired t-test; None for a single seed, or where all differences are equal."""
     changes = [a - b for a, b in zip(ours, theirs, strict=True)]
-    if len(changes) < 2 or max(changes) == min(changes):
+    # Equal shares have differences that are not: 3/200 - 2/200 and 9/200 - 8/200, hence a p of 1e-32.
+    largest = max((abs(value) for value in (*ours, *theirs)), default=0.0)
+    if len(changes) < 2 or max(changes) - min(changes) <= _ROUNDING * largest:
         return None
     p = float(library("scipy.stats").ttest_rel(ours, theirs).pvalue)
     return p if math.isfinite(p) else None
@@ -43,6 +47,16 @@ def p_over_rows(metric: str, ours: Rows, theirs: Rows) -> float | None:
         return None
     (our_flags, mask), (their_flags, _) = FLAGS[metric](ours), FLAGS[metric](theirs)
     return mcnemar(their_flags[mask].tolist(), our_flags[mask].tolist()).p_value
+
+
+def scores_on_common_rows(metric: str, ours: Rows, theirs: Rows) -> tuple[float, float] | None:
+    """Both in a metric over readable answers, on the rows that both have answered so; None for other metrics.
+
+    Raises:
+        ValueError: the two have not the same rows.
+    """
+    _check_same_rows(ours, theirs)
+    return common_scores(metric, ours, theirs)
 
 
 def interval_over_rows(metric: str, pairs: Sequence[tuple[Rows, Rows]]) -> tuple[float, float] | None:

@@ -1,7 +1,7 @@
 """The file of a comparison: which variants are trained on which seeds, and what they are scored on."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -84,9 +84,14 @@ def with_seeds(plan: Plan, seeds: Sequence[int]) -> Plan:
     return replace(plan, seeds=_check_seeds(list(seeds)))
 
 
-def for_debug(plan: Plan) -> Plan:
-    """The same path in a minute: one seed, and a folder of its own."""
-    folder = plan.output_dir.with_name(plan.output_dir.name + "-debug")
+def with_variants(plan: Plan, names: Collection[str]) -> Plan:
+    """The same comparison of these variants and the baseline alone."""
+    variants = {name: settings for name, settings in plan.variants.items() if name in (*names, plan.baseline)}
+    return replace(plan, variants=variants)
+
+
+def for_debug(plan: Plan, folder: Path) -> Plan:
+    """The same path in a minute: one seed, into another folder."""
     evaluations = {name: {**settings, **debug.EVALUATION} for name, settings in plan.evaluations.items()}
     return replace(plan, seeds=plan.seeds[:1], output_dir=folder, evaluations=evaluations, debug=True)
 

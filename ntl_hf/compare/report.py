@@ -10,7 +10,7 @@ from ..config import NTLConfig
 from .cells import Cell
 from .plan import Plan
 from .results import Result, read_results
-from .summary import Score, count_comparisons, summarize
+from .summary import Score, count_cells, count_comparisons, summarize
 from .tables import DASH, differences_table, markdown, scores_table, write_results, write_summary
 
 REPORT, RESULTS, SUMMARY, PLOTS = "report.md", "results.csv", "summary.csv", "plots"
@@ -92,7 +92,7 @@ def _sections(
     sections += ["## What was trained", _SETTINGS_NOTE, _settings_table(plan, results)]
     for evaluation, settings in plan.evaluations.items():
         fields = ", ".join(f"{key}: {value}" for key, value in settings.items())
-        sections += [f"## {evaluation}", fields, scores_table(plan, scores, evaluation)]
+        sections += [f"## {evaluation}", fields, scores_table(plan, scores, evaluation, count_cells(results))]
         if plan.others:
             sections.append(differences_table(plan, scores, evaluation))
     sections += ["## How to read the tables", _notes(plan, scores), "## Plots"]
@@ -171,12 +171,14 @@ def _show(settings: dict[str, Any]) -> str:
 def _notes(plan: Plan, scores: Sequence[Score]) -> str:
     count = count_comparisons(scores)
     lines = [
-        "- Mean ± sample standard deviation over seeds. ↑: higher is better, ↓: lower is better.",
+        "- Mean ± sample standard deviation over seeds. ↑: higher is better, ↓: lower is better. (2 of 3): the metric "
+        "is undefined for one of three seeds, as an error is where no answer can be read.",
         f"- Differences are to {plan.baseline}, seed by seed. In brackets: 95 % bootstrap interval of the mean "
         "difference when the test rows are resampled, the trained models being what they are; a row is drawn with its "
         "answers of all seeds.",
-        "- Errors (MAE, R2, ...) are over the answers that can be read, those named `charged` over all. The intervals "
-        "of the former are over the rows that both variants have answered readably.",
+        "- Errors and correlations (MAE, R2, ...) are over the answers that can be read, those named `charged` over "
+        "all. Differences of the former, with their intervals and tests, are over the rows that both variants have "
+        "answered readably, so that they may be others than the differences of the means.",
     ]
     if count:
         lines.append(

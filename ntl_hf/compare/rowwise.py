@@ -1,6 +1,6 @@
 """Metrics under weights on rows: a resample is how often each row was drawn, which is quick where rows are many.
 
-`ntl_hf.evaluation` resamples the rows of one run or of one pair; here a row stands for its answers of all seeds.
+`ntl_hf.evaluation` resamples the rows of one run; here a row stands for its answers of all seeds, of two variants.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,12 +9,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..evaluation.bootstrap import Resampling, Sample, score
 from ..evaluation.number_metrics import CHARGED, is_right, metric_columns
 from ..evaluation.regression import METRICS
 from .results import Floats, Rows
 
 RESAMPLES = 1000
 _SEED = 0
+_NO_RESAMPLING = Resampling(confidence=0.95, resamples=0, seed=_SEED)
 # Weights that are held at once: 40 MB.
 _CELLS = 5_000_000
 
@@ -61,6 +63,19 @@ def differences(metric: str, ours: Rows, theirs: Rows) -> Scorer | None:
         return None
     first, second = pair
     return lambda weights: first(weights) - second(weights)
+
+
+def common_scores(metric: str, ours: Rows, theirs: Rows) -> tuple[float, float] | None:
+    """Ours and theirs on the rows that both have answered readably; None for a metric that is over other rows."""
+    if metric not in METRICS:
+        return None
+    (first, targets), (second, _) = (_columns(metric, rows, is_charged=False) for rows in (ours, theirs))
+    both = ~np.isnan(first) & ~np.isnan(second)
+    first_score, second_score = (
+        score(Sample(METRICS[metric].function, (given[both], targets[both])), _NO_RESAMPLING).value
+        for given in (first, second)
+    )
+    return first_score, second_score
 
 
 def _flag_pair(metric: str, ours: Rows, theirs: Rows) -> tuple[Scorer, Scorer]:

@@ -61,6 +61,8 @@ def run_cells(cells: Sequence[Cell], pool: Pool, console: Console) -> Finish:
     """
     todo = [cell for cell in cells if not is_finished(cell)]
     finish = Finish(skipped=len(cells) - len(todo))
+    if finish.skipped:
+        console.print(f"{finish.skipped} of {len(cells)} cells are finished and skipped.", highlight=False)
     if not todo:
         return finish
     shares = [0.0] * len(todo)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config import FILE_NAME
+from ..config import FILE_NAME, NTLConfig
 from .cells import Cell
 from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
 
@@ -61,7 +61,8 @@ def check_loss(cell: Cell) -> None:
         )
     # Where the loss is computed is no part of it.
     for key in (key for key in {**saved, **cell.ntl} if key != "head"):
-        was, asked = saved.get(key), cell.ntl.get(key)
+        # A file of an older version lacks what had no other value then.
+        was, asked = saved.get(key, getattr(NTLConfig, key, None)), cell.ntl.get(key)
         if was != asked:
             raise ValueError(
                 f"The cell '{cell.name}' was trained with `ntl_{key}` {was!r}, but its variant asks for {asked!r}; "

@@ -1,7 +1,7 @@
 """The tables: Markdown for the report, CSV for whoever goes on from here."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,20 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
-def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> str:
-    """Mean and standard deviation of every variant; bold where the corrected test says that it is better."""
+def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str, cells: Mapping[str, int]) -> str:
+    """Mean and standard deviation of every variant; bold where the corrected test says that it is better.
+
+    Args:
+        plan: of the comparison.
+        scores: of all evaluations.
+        evaluation: the one to show.
+        cells: how many seeds of each variant are finished.
+    """
     by_key = {(score.variant, score.metric): score for score in scores if score.evaluation == evaluation}
     rows = []
     for variant in plan.variants:
-        cells = [by_key.get((variant, name)) for name in plan.metrics]
-        seeds = max((len(cell.values) for cell in cells if cell), default=0)
-        rows.append([variant, str(seeds), *(_show_score(cell) for cell in cells)])
+        shown = [_show_score(by_key.get((variant, name))) for name in plan.metrics]
+        rows.append([variant, str(cells.get(variant, 0)), *shown])
     return markdown(["variant", "seeds", *_headings(plan)], rows)
 
 
@@ -43,10 +49,10 @@ def differences_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> s
 
 
 def show_mean(score: Score) -> str:
-    """ "12.3 ± 0.4", the spread being left out for one seed."""
+    """ "12.3 ± 0.4", the spread being left out for one seed; "12.3 ± 0.4 (2 of 3)" if it is undefined for another."""
     shown = metric(score.metric)
-    text = shown.show(score.mean)
-    return text if score.sd is None else f"{text} ± {shown.show(score.sd, like=score.mean)}"
+    spread = "" if score.sd is None else f" ± {shown.show(score.sd, like=score.mean)}"
+    return shown.show(score.mean) + spread + _show_gap(len(score.values), score.cells)
 
 
 def show_p(p: float) -> str:
@@ -98,7 +104,7 @@ def _show_difference(score: Score | None, name: str) -> str:
     if score is None or score.difference is None:
         return DASH
     difference, show = score.difference, metric(name).show
-    parts = [show(difference.mean, plus=True)]
+    parts = [show(difference.mean, plus=True) + _show_gap(difference.seeds, difference.cells)]
     if difference.low is not None and difference.high is not None:
         ends = (show(end, like=difference.mean, plus=True) for end in (difference.low, difference.high))
         parts.append(f"[{', '.join(ends)}]")
@@ -107,6 +113,11 @@ def _show_difference(score: Score | None, name: str) -> str:
     if difference.p_rows is not None:
         parts.append(f"p rows {show_p(difference.p_rows)}")
     return " ".join(parts)
+
+
+def _show_gap(defined: int, cells: int) -> str:
+    """Seeds in which a metric is undefined must not look as if they had entered the mean."""
+    return "" if defined == cells else f" ({defined} of {cells})"
 
 
 def _flat(difference: Difference | None) -> tuple[Any, ...]:

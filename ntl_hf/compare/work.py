@@ -68,12 +68,15 @@ def _train(cell: Cell, tell: Tell) -> None:
 
 
 def _check_evaluation_data(cell: Cell) -> None:
-    """A split that is missing should not be found after the training."""
+    """A split, a column or a task that is missing should not be found after the training."""
+    script: Any = import_module("..scripts.evaluate", __package__)
     for name in cell.evaluations:
-        data_args = evaluation_arguments(cell, name)[0]
+        data_args, args = evaluation_arguments(cell, name)
         try:
-            load_eval_data(data_args)
-        except (ValueError, OSError) as error:
+            script.check_columns(load_eval_data(data_args))
+            # Seconds, where there are such tasks at all.
+            script._harness_tasks(data_args, args)
+        except (ValueError, OSError, ImportError) as error:
             raise RefusedError(f"evaluation '{name}': {error}") from error
 
 

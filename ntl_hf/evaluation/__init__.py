@@ -3,7 +3,7 @@
 from .answers import score_answers
 from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
-from .paired import McNemar, PairedDifference, mcnemar, paired_bootstrap, paired_mean
+from .paired import McNemar, mcnemar
 from .score import Score, from_json, to_json
 from .table import to_markdown, to_table
 from .text_metrics import score_texts
@@ -11,14 +11,11 @@ from .token_metrics import score_tokens
 
 __all__ = [
     "McNemar",
-    "PairedDifference",
     "Score",
     "check_libraries",
     "from_json",
     "mcnemar",
     "number_right",
-    "paired_bootstrap",
-    "paired_mean",
     "score_answers",
     "score_numbers",
     "score_texts",

@@ -58,8 +58,11 @@ def times(folder, *names):
 
 
 def test_debug_run_end_to_end(compare, tmp_path, capfd):
-    assert run(compare(), "--debug", "--max_length", "64", "--max_steps", "2") == 0
-    out, folder = capfd.readouterr().out, tmp_path / "compared-debug"
+    folder = tmp_path / "elsewhere"
+    words = ("--debug", "--output_dir", str(folder), "--max_length", "64", "--max_steps", "2")
+    assert run(compare(), *words) == 0
+    out = capfd.readouterr().out
+    assert f"Debug run of 2 variants, seeds 1: {folder}" in out
     cells = {cell.name: cell for cell in (folder / "cells").iterdir()}
     assert set(cells) == {"ce-seed1", "ce-ntl-seed1"} and not (tmp_path / "compared").exists()
     for name, weight in (("ce-seed1", 0), ("ce-ntl-seed1", 0.3)):
@@ -76,13 +79,26 @@ def test_debug_run_end_to_end(compare, tmp_path, capfd):
     assert len(list((folder / "plots").glob("*.png"))) == 4 and str(folder / "report.md") in out
 
 
+def test_a_debug_run_has_a_new_folder_each_time(compare, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    plans = []
+    monkeypatch.setattr("ntl_hf.cli.compare._compare", lambda plan, *_: plans.append(plan) or 0)
+    assert run(compare(), "--debug") == run(compare(), "--debug") == 0
+    folders = [plan.output_dir for plan in plans]
+    assert len(set(folders)) == 2 and all(folder.parent.parent == tmp_path for folder in folders)
+    assert all(folder.name == "compared" and folder.parent.name.startswith("ntl-hf-debug-") for folder in folders)
+
+
 def test_finished_cells_are_not_run_again(compare, tmp_path, capsys):
     folder = tmp_path / "compared"
     assert run(compare(), "--only", "CE", "--seeds", "1") == 0
-    assert "Missing, 1 of 2 cells:** CE + NTL, seed 1." in (folder / "report.md").read_text()
+    report = (folder / "report.md").read_text()
+    assert "Missing" not in report and "CE + NTL" not in report
+    assert "Comparing 1 variants" in capsys.readouterr().out
     before = times(folder, "model.safetensors", "cell.log", "cell.json", "metrics.json")
     assert len(before) == 4
     assert run(compare()) == 0
+    assert "1 of 4 cells are finished and skipped." in capsys.readouterr().err
     assert before.items() <= times(folder, "model.safetensors", "cell.log", "cell.json", "metrics.json").items()
     assert len(list(folder.glob("cells/*/cell.json"))) == 4
 
@@ -159,6 +175,16 @@ REFUSED = {
     ),
     "bad value of a variant": ({"variants": VARIANTS | {"x": {"ntl_weight": -1}}}, (), "`ntl_weight` is -1"),
     "bad choice": ({"settings": {"save_strategy": False}}, (), "(YAML reads an unquoted no as false)"),
+    "pushing to the hub": (
+        {"settings": {"push_to_hub": True}},
+        (),
+        "variant 'CE': `push_to_hub` would have every cell",
+    ),
+    "a task of lm_eval without it": (
+        {"evaluations": {"test": {"lm_eval_tasks": ["gsm8k"]}}},
+        (),
+        "evaluation 'test': `lm_eval_tasks` need lm_eval: pip install 'ntl-hf[lm-eval]'",
+    ),
     "unknown setting of an evaluation": (
         {"evaluations": {"test": {"max_new_token": 3}}},
         (),
@@ -181,6 +207,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_with_one_line(case, compare, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ntl_hf.compare.run.make_pool", lambda *args: "trained")
+    monkeypatch.setattr("ntl_hf.compare.evaluations.find_spec", lambda name: None)
     changes, words, message = REFUSED[case]
     path = "nowhere.yaml" if changes is None else compare(**changes)
     assert run(path, *words) == 2

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from ntl_hf.compare.paired import holm, interval_over_rows, p_over_rows, p_over_seeds
+from ntl_hf.compare.paired import holm, interval_over_rows, p_over_rows, p_over_seeds, scores_on_common_rows
 from ntl_hf.compare.results import Rows
 from ntl_hf.compare.rowwise import RESAMPLES, differences, resamples
 from ntl_hf.evaluation import score_numbers
@@ -47,6 +49,22 @@ def test_t_test_over_seeds():
 @pytest.mark.parametrize(("ours", "theirs"), [([1.0], [0.0]), ([1.0, 2.0], [0.0, 1.0])])
 def test_no_test_of_one_seed_or_of_equal_differences(ours, theirs):
     assert p_over_seeds(ours, theirs) is None
+
+
+@given(
+    st.lists(st.integers(0, 1000), min_size=2, max_size=8),
+    st.integers(-1000, 1000),
+    st.integers(1, 10_000),
+    st.floats(1e-6, 1e6),
+)
+def test_no_test_of_differences_that_are_equal_but_for_rounding(counts, change, rows, scale):
+    # As shares of rows are: the differences of 3, 9, 5 and 2, 8, 4 of 200 are not equal as floats.
+    ours, theirs = ([scale * (count + add) / rows for count in counts] for add in (change, 0))
+    assert p_over_seeds(ours, theirs) is None
+
+
+def test_small_differences_beside_large_values_are_tested():
+    assert p_over_seeds([1e6, 1e6, 1e6], [1e6 - 1, 1e6 - 2, 1e6 - 1]) < 0.1
 
 
 def test_holm_by_hand():
@@ -105,6 +123,39 @@ def test_seeds_with_equal_answers_do_not_narrow_the_interval():
     assert interval_over_rows("mae", [pair] * 3) == pytest.approx(interval_over_rows("mae", [pair]))
 
 
+def test_the_interval_is_over_all_seeds():
+    ours, theirs = random_rows(4, np.arange(50.0)), random_rows(5, np.arange(50.0))
+    assert interval_over_rows("mae", [(ours, theirs)]) is not None
+    # The second seed takes back what the first gives, row by row.
+    assert interval_over_rows("mae", [(ours, theirs), (theirs, ours)]) is None
+
+
+def test_the_interval_of_opposite_seeds_by_hand():
+    right, errors = [0] * 50, np.arange(50)
+    targets = [0] * 50
+    worse = make_rows(errors, targets), make_rows(right, targets)
+    better = make_rows(right, targets), make_rows(3 * errors, targets)
+    # Row by row e and -3 e, -e on average.
+    low, high = interval_over_rows("mae", [worse])
+    assert interval_over_rows("mae", [worse, better]) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_scores_on_common_rows_are_those_of_the_interval(metric):
+    targets = np.array([1.0, 2, 3, 5, 8, 13, 21, 34])
+    ours, theirs = random_rows(6, targets, unreadable=0.3), random_rows(7, targets, unreadable=0.3)
+    scores = scores_on_common_rows(metric, ours, theirs)
+    if metric in ("number_accuracy", "unreadable", "mae_charged"):
+        assert scores is None
+    else:
+        assert scores[0] - scores[1] == pytest.approx(differences(metric, ours, theirs)(np.ones((1, 8)))[0])
+
+
+def test_correlations_are_on_common_rows_too():
+    ours, theirs = make_rows([1, 2, 3, None], [1, 2, 3, 4]), make_rows([3, 2, 1, 900], [1, 2, 3, 4])
+    assert scores_on_common_rows("pearson", ours, theirs) == pytest.approx((1, -1))
+
+
 def test_no_interval_where_nothing_varies_or_no_row_has_a_value():
     rows = make_rows([1, 2], [1, 2])
     assert interval_over_rows("mae", [(rows, rows)]) is None
@@ -135,3 +186,5 @@ def test_other_rows_are_refused():
         interval_over_rows("mae", [(ours, theirs)])
     with pytest.raises(ValueError, match="different rows"):
         p_over_rows("number_accuracy", ours, theirs)
+    with pytest.raises(ValueError, match="different rows"):
+        scores_on_common_rows("mae", ours, theirs)

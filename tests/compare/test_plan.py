@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from ntl_hf.compare.plan import for_debug, read_plan, slug, with_seeds
+from ntl_hf.compare.plan import for_debug, read_plan, slug, with_seeds, with_variants
 
 CONTENT = {
     "command": "train",
@@ -41,11 +41,18 @@ def test_what_is_read(write, tmp_path):
 def test_defaults(write):
     plan = read_plan(write(seeds="absent", metrics="absent"))
     assert plan.seeds == (0,) and "number_accuracy" in plan.metrics and plan.settings == {}
+    # An MAE over readable answers alone would make silence look good.
+    assert "mae_charged" in plan.metrics
 
 
-def test_a_debug_run_has_one_seed_and_a_folder_of_its_own(write):
-    plan = for_debug(with_seeds(read_plan(write()), [7, 8]))
-    assert plan.debug and plan.seeds == (7,) and str(plan.output_dir) == "outputs/x-debug"
+def test_a_debug_run_has_one_seed_and_a_folder_of_its_own(write, tmp_path):
+    plan = for_debug(with_seeds(read_plan(write()), [7, 8]), tmp_path)
+    assert plan.debug and plan.seeds == (7,) and plan.output_dir == tmp_path
+
+
+def test_fewer_variants_in_their_order_and_with_the_baseline(write):
+    plan = read_plan(write(variants={"A": {}, "CE": {}, "B": {}}))
+    assert list(with_variants(plan, {"B"}).variants) == ["CE", "B"]
 
 
 def test_slugs():

@@ -53,11 +53,48 @@ def test_means_and_differences_by_hand(tmp_path):
     assert ntl.difference.mean == 0.5 and ntl.difference.sd == pytest.approx(0.125**0.5)
     assert ntl.difference.p_seeds == pytest.approx(1 - 2 * np.arctan(2) / np.pi)
     mae = scores["mae", "NTL-WAS 0.3"].difference
-    assert mae.mean == pytest.approx((0.25 - 1 / 3 - 3) / 2)
+    # Over the rows that both have answered: in seed 0 the first three, where NTL has no error.
+    assert mae.mean == pytest.approx((0 - 1 / 3 + 0 - 3) / 2) and (mae.seeds, mae.cells) == (2, 2)
     # Two comparisons: the smaller p counts twice, and the other one is no smaller.
     smaller, larger = sorted((ntl.difference, mae), key=lambda difference: difference.p_seeds)
     assert smaller.p_holm == pytest.approx(2 * smaller.p_seeds)
     assert larger.p_holm == pytest.approx(max(larger.p_seeds, smaller.p_holm))
+
+
+def test_silence_does_not_turn_a_difference_around(tmp_path):
+    """Who leaves out the hard rows has the smaller MAE, and is worse on those that both have answered."""
+    plan = make_plan(tmp_path, metrics=("mae",))
+    targets = list(range(0, 400, 10))
+    answers = {"CE": [t + 1 for t in targets[:20]] + [t + 90 for t in targets[20:]]}
+    answers["NTL-WAS 0.3"] = [t + 2 + t % 3 for t in targets[:20]] + [None] * 20
+    for cell in make_cells(plan):
+        errors = [abs(a - t) for a, t in zip(answers[cell.variant], targets, strict=True) if a is not None]
+        write_cell(cell, answers[cell.variant], targets, {"mae": float(np.mean(errors))})
+    baseline, ntl = summarize(plan, read_results(make_cells(plan)))
+    assert ntl.mean < baseline.mean
+    assert 0 < ntl.difference.low <= ntl.difference.mean <= ntl.difference.high
+
+
+def test_a_seed_without_a_value_is_marked(tmp_path):
+    plan = make_plan(tmp_path, metrics=("mae", "number_accuracy"), seeds=(0, 1, 2))
+    for cell in make_cells(plan):
+        silent = cell.variant != "CE" and cell.seed == 1
+        numbers = [None] * 4 if silent else [1, 2, 3, 40 + cell.seed]
+        write_cell(cell, numbers, TARGETS, {"mae": None if silent else 0.25 * cell.seed, "number_accuracy": 0.5})
+    text = report_text(plan)
+    assert "| CE | 3 | 0.250 ± 0.250 | 50.0 ± 0.0 |" in text
+    assert "| NTL-WAS 0.3 | 3 | 0.250 ± 0.354 (2 of 3) | 50.0 ± 0.0 |" in text
+    assert "| NTL-WAS 0.3 | +0.000 (2 of 3) |" in text
+    print_summary(Console(width=100), write_report(plan, make_cells(plan)))
+
+
+def test_a_seed_without_common_rows_has_no_difference(tmp_path):
+    plan = make_plan(tmp_path, metrics=("mae",))
+    for cell in make_cells(plan):
+        first = cell.variant == "CE" or cell.seed == 1
+        write_cell(cell, [2, None] if first else [None, 2], [1, 2], {"mae": float(first)})
+    _, ntl = summarize(plan, read_results(make_cells(plan)))
+    assert (ntl.difference.seeds, ntl.difference.cells, ntl.difference.mean) == (1, 2, 0.0)
 
 
 def test_rows_decide_over_the_interval(tmp_path):

@@ -117,3 +117,11 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="cannot be made"), state.claimed(tmp_path / "file" / "below"):
         pass
+
+
+def test_settings_that_an_older_version_did_not_have_are_their_defaults(cell):
+    saved = {key: value for key, value in cell.ntl.items() if key != "gaussian_sigma"}
+    write_json(cell.folder / "ntl_config.json", saved)
+    state.check([cell])
+    with pytest.raises(ValueError, match="was trained with `ntl_gaussian_sigma` 0.0"):
+        state.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
