@@ -123,5 +123,5 @@ def test_settings_that_an_older_version_did_not_have_are_their_defaults(cell):
     saved = {key: value for key, value in cell.ntl.items() if key != "gaussian_sigma"}
     write_json(cell.folder / "ntl_config.json", saved)
     state.check([cell])
-    with pytest.raises(ValueError, match="was trained with `ntl_gaussian_sigma` 0.0"):
+    with pytest.raises(ValueError, match=r"was trained with `ntl_gaussian_sigma` 0\.0"):
         state.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
