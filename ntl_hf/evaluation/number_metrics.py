@@ -56,7 +56,7 @@ def score_numbers(
 
 
 def number_right(predicted: Sequence[float | None], targets: Sequence[float]) -> list[bool]:
-    """Whether each answer is right: whole numbers exactly, others up to float rounding (relative 1e-12).
+    """Whether each answer is right: whole numbers exactly up to 2^53, others up to float rounding (relative 1e-12).
 
     An absolute or wider tolerance would call long products right whose last digit is wrong.
     """
