@@ -95,6 +95,7 @@ def _stop(workers: list[Any]) -> None:
     for worker in workers:
         worker.join(_GRACE_S)
         worker.kill()
+        worker.join()  # or it would still be there for a moment
 
 
 def _work(train: Callable[..., Any], todo: Any, news: Any) -> None:
