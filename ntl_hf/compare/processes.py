@@ -122,6 +122,7 @@ class Pool:
         finally:
             for worker in self._running:
                 worker.process.kill()
+                worker.process.join()
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
