@@ -85,14 +85,13 @@ def test_weights_of_one_give_the_metric_itself(metric):
     assert difference(np.ones((1, 8)))[0] == pytest.approx(scores[0] - scores[1])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+# What an unreadable answer costs is settled on all rows, not on those drawn.
+@pytest.mark.parametrize("metric", [metric for metric in METRICS if not metric.endswith("_charged")])
 def test_weights_are_repeated_rows(metric):
     targets = np.array([1.0, 2, 3, 5, 8, 13])
     ours, theirs = random_rows(2, targets), random_rows(3, targets)
     weights = np.array([[2.0, 0, 1, 1, 3, 1]])
     repeat = np.repeat(np.arange(6), weights[0].astype(int))
-    if metric.endswith("_charged"):
-        pytest.skip("what an unreadable answer costs is settled on all rows, not on those drawn")
     repeated = [make_rows(rows.number[repeat], rows.target[repeat]) for rows in (ours, theirs)]
     expected = differences(metric, *repeated)(np.ones((1, len(repeat))))
     assert differences(metric, ours, theirs)(weights) == pytest.approx(expected)
