@@ -19,7 +19,7 @@ class NTLArguments:
     """What the argument classes below have in common: the `ntl_` fields, checked when they are made."""
 
     def __post_init__(self) -> None:
-        self.get_ntl_config().check(PREFIX)
+        self.ntl_loss = self.get_ntl_config().loss  # one spelling of it, also where YAML had a list
         super().__post_init__()  # type: ignore[misc]
 
     def get_ntl_config(self) -> NTLConfig:

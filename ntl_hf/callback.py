@@ -1,6 +1,7 @@
 """`NTLCallback`: the weight of the number loss as a function of the global step."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from .config import NTLConfig
 
 
 class NTLCallback(TrainerCallback):
-    """Schedules the weight of the number loss.
+    """Schedules the weight of the number loss, and has its balance brought up to date after each step.
 
     The factor depends on the global step and the number of steps alone, so a resumed run goes on exactly where it
     was. The trainers add this callback themselves, from `NTLConfig.weight_schedule` and `NTLConfig.warmup_steps`; one
@@ -30,6 +31,7 @@ class NTLCallback(TrainerCallback):
         given = {"weight_schedule": weight_schedule, "warmup_steps": warmup_steps}
         self._given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.factor = 1.0
+        self.update_balance: Callable[[], None] | None = None
         self.follow(NTLConfig())
 
     def follow(self, config: NTLConfig) -> NTLConfig:
@@ -52,3 +54,7 @@ class NTLCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.factor = self.factor_at(state.global_step, state.max_steps)
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        if self.update_balance is not None:
+            self.update_balance()

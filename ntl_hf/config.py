@@ -1,15 +1,13 @@
 """`NTLConfig`: what is added to cross entropy, and its copy on disk beside the weights."""
 
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-LOSSES = ("was", "mse", "mae", "huber", "lp")
-SCHEDULES = ("constant", "linear", "cosine")
-HEADS = ("auto", "fused", "logits")
+from .config_checks import check_ranges, check_together
+from .loss_terms import LossTerm, parse_loss
+
 FILE_NAME = "ntl_config.json"
 
 
@@ -28,11 +26,16 @@ class NTLConfig:
             class that carries it.
     """
 
-    weight: float = _setting(0.3, "Factor of the number loss: loss = CE + weight * NTL. 0 trains with CE alone.")
+    weight: float = _setting(
+        0.3,
+        "Factor of the number loss: loss = CE + weight * NTL, for terms without a weight of their own. 0 trains with "
+        "CE alone, whatever the terms.",
+    )
     loss: str = _setting(
         "was",
-        "Number loss: 'was' (Wasserstein-1), or a loss of the expected value: 'mse', 'mae', 'huber', 'lp' "
-        "(|error| ** p).",
+        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1); of the "
+        "expected value 'mse', 'mae', 'huber', 'lp' (|error| ** p), 'raft'; of the distribution 'crps', 'energy', "
+        "'mmd', 'smmd', 'dist2', 'del'; of a whole number 'number'.",
     )
     digits_only: bool = _setting(
         True, "Count single digits alone as numbers. False adds the tokens of several digits, such as '345'."
@@ -54,6 +57,28 @@ class NTLConfig:
     )
     p: float = _setting(2.0, "Exponent of 'lp'. At least 1.")
     huber_delta: float = _setting(1.0, "Error, in units of the values, at which 'huber' turns from square to linear.")
+    energy_beta: float = _setting(1.0, "Exponent of the distances of 'energy', above 0 and below 2; 1 is 'crps'.")
+    kernel_sigma: float = _setting(2.0, "Width of the Gaussian kernel of 'mmd' and 'smmd', in units of the values.")
+    dist2_temperature: float = _setting(1.0, "Temperature of the soft targets of 'dist2', in units of the values.")
+    raft_grid: list[float] | None = _setting(  # noqa: RUF009 (a field, whatever its type)
+        None, "The answers that 'raft' takes its expected value over, each one token. Default: all number tokens."
+    )
+    number_error: str = _setting(
+        "relative",
+        "What 'number' measures between expected and true number: 'relative' (at most 2), 'log' (magnitudes) or "
+        "'absolute' (units of the numbers).",
+    )
+    place_weights: str = _setting(
+        "none",
+        "Weigh the loss of each token by its decimal place: 'none', 'ntil' (place_base ** place) or 'del' (twice the "
+        "number of the place from the units on, nearly 1 after the point).",
+    )
+    place_base: float = _setting(1.2, "Base of 'place_weights=ntil'. Above 0.")
+    balance: str = _setting(
+        "none",
+        "Scale each term so that its weight is its share of CE, as found in the steps before: 'none', 'loss' (sizes "
+        "of the losses) or 'gradient' (sizes of the gradients of the number logits).",
+    )
     weight_schedule: str = _setting(
         "constant", "Course of the weight after warm-up: 'constant', or 'linear' or 'cosine' decay to 0 at max_steps."
     )
@@ -71,28 +96,36 @@ class NTLConfig:
 
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
-        for name, allowed in (("loss", LOSSES), ("weight_schedule", SCHEDULES), ("head", HEADS)):
-            _check_choice(prefix + name, getattr(self, name), allowed)
-        for name in ("digits_only", "reweigh"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"`{prefix}{name}` is {getattr(self, name)!r}; it must be true or false.")
-        _check_number(prefix + "weight", self.weight, minimum=0)
-        _check_number(prefix + "gaussian_sigma", self.gaussian_sigma, minimum=0)
-        _check_number(prefix + "p", self.p, minimum=1)
-        _check_number(prefix + "huber_delta", self.huber_delta, minimum=0, exclusive=True)
-        _check_number(prefix + "warmup_steps", self.warmup_steps, minimum=0)
-        if self.squash_factor is not None and self.gaussian_sigma > 0:
-            raise ValueError(
-                f"`{prefix}squash_factor` goes with the distances to one true number, and `{prefix}gaussian_sigma` "
-                "makes many of it. Remove one of them."
-            )
-        if self.squash_factor is not None:
-            _check_number(prefix + "squash_factor", self.squash_factor, minimum=1, exclusive=True)
-            if self.loss != "was":
-                raise ValueError(
-                    f"`{prefix}squash_factor` rescales the distances of '{prefix}loss=was'; '{self.loss}' has none. "
-                    f"Remove it, or set `{prefix}loss` to 'was'."
-                )
+        self.loss = "+".join(str(term) for term in parse_loss(prefix + "loss", self.loss))
+        check_ranges(self, prefix)
+        check_together(self, prefix)
+
+    @property
+    def terms(self) -> tuple[LossTerm, ...]:
+        """The terms of the number loss."""
+        return parse_loss("loss", self.loss)
+
+    @property
+    def term_weights(self) -> tuple[float, ...]:
+        """Factor of each term in NTL: loss = CE + scale * sum_i term_weights_i * term_i."""
+        if not self._has_own_weights:
+            return (1.0,) * len(self.terms)
+        return tuple(self.weight if term.weight is None else term.weight for term in self.terms)
+
+    @property
+    def scale(self) -> float:
+        """Factor of NTL beside CE: `weight`, or 1 where the terms bring their weights; 0 at weight 0."""
+        return 1.0 if self._has_own_weights and self.weight > 0 else float(self.weight)
+
+    @property
+    def _has_own_weights(self) -> bool:
+        return any(term.weight is not None for term in self.terms)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the loss has to know where a token stands in its number, and not just the token."""
+        names = {term.name for term in self.terms}
+        return self.place_weights != "none" or bool(names & {"del", "raft", "number"})
 
     @property
     def needs_numbers(self) -> bool:
@@ -127,19 +160,3 @@ class NTLConfig:
         """Describe each setting in which `other` differs: `"weight: 0.3 -> 0.5"`."""
         mine, theirs = asdict(self), asdict(other)
         return [f"{name}: {mine[name]!r} -> {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
-
-
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value in allowed:
-        return
-    near = get_close_matches(str(value).lower(), allowed, n=1, cutoff=0.4)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ValueError(f"`{name}` is {value!r}, which is unknown.{hint} Choose one of: {', '.join(allowed)}.")
-
-
-def _check_number(name: str, value: float, minimum: float, exclusive: bool = False) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and (value > minimum if exclusive else value >= minimum):
-        return
-    bound = f"above {minimum}" if exclusive else f"{minimum} or more"
-    raise ValueError(f"`{name}` is {value!r}; it must be a finite number, {bound}.")

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 from .config import NTLConfig
 from .head import IGNORE_INDEX, head_from_logits, log_normalizers, number_logits_of, shift_labels
-from .losses import GaussianSmoothing, NumberLoss, expected_value, gaussian_targets, reduce_losses
+from .losses import NumberLoss, expected_value, reduce_losses
+from .number_layout import NumberSyntax
 from .number_vocab import NumberVocab
+from .objective import NTLObjective
 
 
 class NTLoss(nn.Module):
@@ -18,12 +20,13 @@ class NTLoss(nn.Module):
 
     Args:
         tokenizer: any Hugging Face tokenizer; it is not changed.
-        loss: "was", "mse", "mae", "huber" or "lp", see `NTLConfig`.
+        loss: one of `ntl_hf.loss_terms.LOSSES`, or several with their weights, see `NTLConfig.loss`. A term without a
+            weight of its own has 1 here.
         digits_only: single digits alone count as numbers.
         reweigh: weigh by the probability on number tokens.
         squash_factor: for "was", see `ntl_hf.losses.value_distances`.
-        options: further settings of `NTLConfig` that concern the loss: `p`, `huber_delta`, `gaussian_sigma` (the
-            cross entropy of `with_cross_entropy` is then the Gaussian one).
+        options: further settings of `NTLConfig` that concern the loss: `p`, `huber_delta`, `place_weights`, ...,
+            `gaussian_sigma` (the cross entropy of `with_cross_entropy` is then the Gaussian one).
 
     Raises:
         ValueError: unknown loss or a setting out of range.
@@ -40,12 +43,14 @@ class NTLoss(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        config = NTLConfig(loss=loss, digits_only=digits_only, reweigh=reweigh, squash_factor=squash_factor, **options)
+        common = {"digits_only": digits_only, "reweigh": reweigh, "squash_factor": squash_factor}
+        config = NTLConfig(weight=1.0, loss=loss, **common, **options)
+        if config.balance != "none":
+            raise ValueError("`balance` is for the trainers, which know the steps that it is made over.")
         self.vocab = NumberVocab.from_tokenizer(tokenizer, digits_only)
-        sigma = config.gaussian_sigma
-        soft_targets = gaussian_targets(self.vocab.values, self.vocab.forms, sigma) if sigma > 0 else None
-        self.number_loss = NumberLoss(config, self.vocab.values, soft_targets)
-        self.smoothing = None if soft_targets is None else GaussianSmoothing(soft_targets)
+        syntax = NumberSyntax.from_tokenizer(tokenizer, self.vocab) if config.reads_text else None
+        self.objective = NTLObjective(self.vocab, config, syntax)
+        self.number_loss, self.smoothing = self.objective.number_loss, self.objective.smoothing
 
     def forward(
         self,
@@ -77,9 +82,9 @@ class NTLoss(nn.Module):
         """
         labels = self._checked(logits, labels, ignore_index, loss_weights)
         number_loss = self._to(logits.device)
-        if number_loss.reweigh:
-            head = head_from_logits(logits, labels, self.vocab, shift=shift)
-            target, losses = head.target, number_loss(head.number_logits, head.target, head.log_mass)
+        if self.objective.uses_mass or self.objective.syntax is not None:
+            head = head_from_logits(logits, labels, self.vocab, shift=shift, syntax=self.objective.syntax)
+            target, losses = head.target, self.objective.number_losses(head)
         else:
             # Without a look at the other logits, however many there are.
             target = self.vocab.columns(shift_labels(labels) if shift else labels)
@@ -117,8 +122,9 @@ class NTLoss(nn.Module):
         if inplace and logits.is_leaf and logits.requires_grad:
             raise ValueError("`inplace=True` needs logits that a model made: these are a leaf, and would be lost.")
         labels = self._checked(logits, labels, ignore_index)
-        head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace)
-        losses = self._to(logits.device)(head.number_logits, head.target, head.log_mass)
+        self._to(logits.device)
+        head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace, syntax=self.objective.syntax)
+        losses = self.objective.number_losses(head)
         cross_entropies = -head.log_probs
         if self.smoothing is not None:
             cross_entropies = cross_entropies + self.smoothing(head.number_logits, head.target)

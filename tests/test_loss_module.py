@@ -116,7 +116,7 @@ def test_equals_the_peer_in_value_and_gradient(
     assert value.dtype == dtype
     # Numbers near each other make a small difference of large ones: rounding is in proportion to the largest loss.
     relative = 1e-6 if dtype == torch.float32 else 1e-14
-    close = {"rtol": relative, "atol": relative * float(mine.number_loss.largest)}
+    close = {"rtol": relative, "atol": relative * float(mine.number_loss.terms[0].largest)}
     torch.testing.assert_close(value, expected, **close)
     torch.testing.assert_close(gradient, expected_gradient, **close)
 

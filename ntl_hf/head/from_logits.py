@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..losses import log_number_mass
+from ..number_layout import NumberSyntax
 from ..number_vocab import NumberVocab
 from .labels import shift_labels
 from .output import IGNORE_INDEX, HeadOutput
@@ -26,6 +27,7 @@ def head_from_logits(
     shift: bool = False,
     metrics: bool = False,
     inplace: bool = False,
+    syntax: NumberSyntax | None = None,
 ) -> HeadOutput:
     """Read the head's output from full logits.
 
@@ -41,13 +43,13 @@ def head_from_logits(
         metrics: also make the entropy, and whether the label is the most likely token.
         inplace: let the backward pass write the gradient over the logits, so that it takes no memory of its own. For
             logits that nothing else looks at afterwards; where autograd itself does, it raises an error.
+        syntax: how numbers are written, for losses of whole numbers.
     """
     if shift:
         labels = shift_labels(labels)
-    log_probs, log_normalizer, number_logits, mean = _LogitsHead.apply(
-        logits, labels, vocab.ids_on(logits.device), mean_log_probs, inplace
-    )
-    target = vocab.columns(labels)
+    ids = (vocab.ids_on if syntax is None else syntax.watched_ids)(logits.device)
+    log_probs, log_normalizer, watched, mean = _LogitsHead.apply(logits, labels, ids, mean_log_probs, inplace)
+    target, number_logits = vocab.columns(labels), watched[..., : len(vocab)]
     return HeadOutput(
         log_probs=log_probs,
         label_mask=labels != IGNORE_INDEX,
@@ -55,6 +57,8 @@ def head_from_logits(
         number_logits=number_logits,
         log_mass=log_number_mass(number_logits, log_normalizer, target),
         mean_log_probs=mean,
+        mark_logits=None if syntax is None else watched[..., len(vocab) :],
+        layout=None if syntax is None else syntax.layout(labels),
         **(_metrics(logits, labels, log_normalizer) if metrics else {}),
     )
 

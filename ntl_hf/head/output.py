@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..number_layout import NumberLayout
+
 IGNORE_INDEX = -100
 
 
@@ -22,6 +24,9 @@ class HeadOutput:
         number_losses: the number loss, `[B, T]`, float32; only from the one pass, which makes it on the way.
         smoothing_terms: what soft targets of the number tokens add to the cross entropy, `[B, T]`, float32; only from
             the one pass, if it was to make them.
+        mark_logits: logits of the points, commas and minus signs, `[B, T, F]`, float32; only for losses of whole
+            numbers, like the next.
+        layout: where each position stands in its number, of all B * T positions in a row.
         entropy: of the distribution over the vocabulary, `[B, T]`, nats, float32, without gradient; 0 where the label
             is -100. Only where metrics were asked for, like the next.
         is_top1: whether the label is the most likely token, `[B, T]`, bool.
@@ -35,5 +40,7 @@ class HeadOutput:
     mean_log_probs: Tensor | None = None
     number_losses: Tensor | None = None
     smoothing_terms: Tensor | None = None
+    mark_logits: Tensor | None = None
+    layout: NumberLayout | None = None
     entropy: Tensor | None = None
     is_top1: Tensor | None = None

@@ -1,88 +1,105 @@
-"""`NumberLoss`: a loss by its name in the config, ready for one vocabulary."""
-
-from functools import partial
+"""`NumberLoss`: the number loss that a config describes, ready for one vocabulary."""
 
 import torch
 from torch import Tensor, nn
 
 from ..config import NTLConfig
-from .distances import value_distances
+from ..number_layout.layout import NumberLayout
 from .mass import reweigh_by_mass
-from .number_losses import (
-    expected_value,
-    huber_cost,
-    huber_loss,
-    lp_cost,
-    lp_loss,
-    neutral_inputs,
-    wasserstein_loss,
-)
-from .soft_targets import soft_wasserstein_loss
+from .number_losses import expected_value, neutral_inputs
+from .place_weights import del_weights, ntil_weights
+from .terms import NumberColumns, NumberTokens, make_term
 
 
 class NumberLoss(nn.Module):
-    """The loss that `config` names, over number tokens worth `values`.
+    """The sum of the terms that `config` names, over number tokens worth `values`.
 
     Holds its constants as buffers: `.to(device)` moves them. It has no parameters.
 
     Args:
-        config: the settings `loss`, `reweigh`, `squash_factor`, `p` and `huber_delta` are used.
+        config: what is computed; weight, schedule, head and balance are left to others.
         values: value of each number token, `[D]`, ascending.
         soft_targets: what "was" measures the distance to, `[D, D]`, see `gaussian_targets`; None: the true token
-            alone. The other losses compare expected and true value in either case.
+            alone. The other losses compare with the true value in either case.
+        widths: digits of each number token, `[D]`, int64. Only for losses that read numbers (`config.reads_text`),
+            like the next.
+        mark_kinds: kind of the points, commas and minus signs in the columns after the number tokens, `[F]`, int64.
 
     Raises:
-        ValueError: `squash_factor` with values that are all equal.
+        ValueError: `squash_factor` with values that are all equal; an answer of `raft_grid` that is no token.
     """
 
     values: Tensor
-    distances: Tensor
-    largest: Tensor
-    soft_targets: Tensor | None
+    term_weights: Tensor
+    scales: Tensor
 
-    def __init__(self, config: NTLConfig, values: Tensor, soft_targets: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        config: NTLConfig,
+        values: Tensor,
+        soft_targets: Tensor | None = None,
+        widths: Tensor | None = None,
+        mark_kinds: Tensor | None = None,
+    ) -> None:
         super().__init__()
-        self.name = config.loss
         self.reweigh = config.reweigh
-        exponent = {"mse": 2.0, "mae": 1.0, "lp": config.p}
+        self.place_weights, self.place_base = config.place_weights, config.place_base
+        self.names = tuple(term.name for term in config.terms)
+        columns = NumberColumns(values.float(), soft_targets, widths, mark_kinds)
+        self.terms = nn.ModuleList(make_term(name, config, columns) for name in self.names)
         self.register_buffer("values", values.float(), persistent=False)
-        self.register_buffer("soft_targets", soft_targets, persistent=False)
-        if config.loss == "was":
-            distances = value_distances(values, config.squash_factor)
-            self.register_buffer("distances", distances, persistent=False)
-            largest = distances.max()
-        elif config.loss == "huber":
-            self._loss = partial(huber_loss, delta=config.huber_delta)
-            largest = huber_cost(self.values.min(), self.values.max(), delta=config.huber_delta)
-        else:
-            self._loss = partial(lp_loss, p=exponent[config.loss])
-            largest = lp_cost(self.values.min(), self.values.max(), p=exponent[config.loss])
-        self.register_buffer("largest", largest, persistent=False)
+        self.register_buffer("term_weights", torch.tensor(config.term_weights), persistent=False)
+        # Of the balance: a factor of each term, 1 without it.
+        self.register_buffer("scales", torch.ones(len(self.names)), persistent=False)
 
-    def forward(self, number_logits: Tensor, target: Tensor, log_mass: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        number_logits: Tensor,
+        target: Tensor,
+        log_mass: Tensor | None = None,
+        layout: NumberLayout | None = None,
+    ) -> Tensor:
         """The loss at each position, `[...]`, float32; 0, with a gradient of 0, where the label is no number.
 
         Args:
-            number_logits: `[..., D]`.
+            number_logits: `[..., D]`, or `[n, D + F]` with the marks.
             target: column of the label among the number tokens, `[...]`, int64; -1 where it is not one of them.
-            log_mass: log of the number mass, `[...]`; needed with `reweigh`.
+            log_mass: log of the number mass, `[...]`; needed with `reweigh` and for "raft".
+            layout: where the positions stand in their numbers, of all n; needed where `config.reads_text`.
 
         Raises:
-            ValueError: `reweigh` without `log_mass`.
+            ValueError: something that is needed is missing.
         """
+        weights = self.term_weights * self.scales
+        parts = self.by_term(number_logits, target, log_mass, layout).unbind(-1)
+        return sum((weight * part for weight, part in zip(weights[1:], parts[1:], strict=True)), weights[0] * parts[0])
+
+    def by_term(
+        self,
+        number_logits: Tensor,
+        target: Tensor,
+        log_mass: Tensor | None = None,
+        layout: NumberLayout | None = None,
+    ) -> Tensor:
+        """Each term at each position, without its weight, `[..., terms]`; arguments as of `forward`."""
         is_number = target >= 0
-        column, number_logits = neutral_inputs(number_logits, target)
-        if self.soft_targets is not None and self.name == "was":
-            losses = soft_wasserstein_loss(number_logits, column, self.values, self.soft_targets)
-        elif self.name == "was":
-            losses = wasserstein_loss(number_logits, column, self.distances)
-        else:
-            losses = self._loss(number_logits, column, self.values)
+        column, neutral = neutral_inputs(number_logits[..., : len(self.values)], target)
+        if log_mass is not None:
+            log_mass = log_mass.masked_fill(~is_number, 0.0)
+        tokens = NumberTokens(neutral, number_logits, column, log_mass, layout)
+        losses = [self._term(name, term, tokens) for name, term in zip(self.names, self.terms, strict=True)]
+        return torch.stack([each.masked_fill(~is_number, 0.0) for each in losses], dim=-1)
+
+    def _term(self, name: str, term: nn.Module, tokens: NumberTokens) -> Tensor:
+        losses = term(tokens)
         if self.reweigh:
-            if log_mass is None:
-                raise ValueError("`reweigh=True` needs the number mass at every position (`log_mass`).")
-            losses = reweigh_by_mass(losses, log_mass.masked_fill(~is_number, 0.0), self.largest)
-        return losses.masked_fill(~is_number, 0.0)
+            losses = reweigh_by_mass(losses, tokens.need_mass(), term.largest)
+        # DEL brings its own, and the loss of a whole number has no place.
+        if self.place_weights != "none" and name not in ("del", "number"):
+            place = tokens.need_layout().place
+            weights = del_weights(place) if self.place_weights == "del" else ntil_weights(place, self.place_base)
+            losses = losses * weights
+        return losses
 
     @torch.no_grad()
     def absolute_error(self, number_logits: Tensor, target: Tensor) -> Tensor:

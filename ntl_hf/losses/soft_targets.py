@@ -1,6 +1,7 @@
-"""Gaussian label smoothing over number tokens, and the Wasserstein distance to what it makes.
+"""Soft targets over number tokens: Gaussian label smoothing, targets by distance, and losses to them.
 
-Source: Gaussian cross entropy (GCE) in the ablations of Zausinger et al., "Regress, Don't Guess", arXiv 2411.02083.
+Sources: Gaussian cross entropy (GCE) in the ablations of Zausinger et al., "Regress, Don't Guess", arXiv 2411.02083;
+DIST2Loss, Chung et al., "Teaching Metric Distance to Discrete Autoregressive Language Models", arXiv 2503.02379.
 """
 
 import torch
@@ -62,6 +63,33 @@ def soft_wasserstein_loss(number_logits: Tensor, target: Tensor, values: Tensor,
     probs = number_probs(number_logits)
     excess = (probs - soft_targets.to(probs.dtype)[target]).cumsum(-1)[..., :-1]
     return (excess.abs() * values.diff().to(probs.dtype)).sum(-1)
+
+
+def distance_targets(values: Tensor, temperature: float = 1.0) -> Tensor:
+    """Soft targets of DIST2Loss: row y is softmax_j(-|v_j - v_y| / temperature), `[D, D]`, float32.
+
+    Args:
+        values: `[D]`.
+        temperature: in units of the values; towards 0 they become one-hot.
+    """
+    values = values.double()
+    return (-(values[:, None] - values[None, :]).abs() / temperature).softmax(-1).float()
+
+
+def soft_divergence_loss(number_logits: Tensor, target: Tensor, soft_targets: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of p from soft targets q, sum_j q_j log(q_j / p_j), `[...]`, nats; 0 where p = q.
+
+    With `distance_targets` it is DIST2Loss; p is the softmax over the number logits alone.
+
+    Args:
+        number_logits: `[..., D]`.
+        target: column of the label, `[...]`, int64, 0 to D - 1.
+        soft_targets: `[D, D]`.
+    """
+    log_probs = number_logits.to(torch.promote_types(number_logits.dtype, torch.float32)).log_softmax(-1)
+    targets = soft_targets.to(log_probs.dtype)[target]
+    # As above: what no target asks for costs nothing.
+    return torch.where(targets > 0, torch.special.xlogy(targets, targets) - targets * log_probs, 0.0).sum(-1)
 
 
 class GaussianSmoothing(nn.Module):

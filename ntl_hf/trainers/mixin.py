@@ -2,6 +2,7 @@
 
 import logging
 import weakref
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
 from ..arguments import resolve_ntl_config
+from ..balance import Balance
 from ..callback import NTLCallback
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
@@ -18,6 +20,7 @@ from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
 from ..interrupt import keep_workers
+from ..number_layout import NumberSyntax
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
 from ..quantized import keep_differentiable
@@ -71,7 +74,6 @@ class NTLMixin(NTLSavingMixin):
         # and their gradient depends on the accumulation.
         self.model_accepts_loss_kwargs = True
         self._number_vocab = number_vocab
-        self._meters = {"train": ComponentMeter(), "eval": ComponentMeter()}
         self._numbers_in_step: Tensor | None = None
         self._first_batch_checked = False
         self._settings_from_args = ntl_config is None
@@ -85,7 +87,11 @@ class NTLMixin(NTLSavingMixin):
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.follow(config)
         check_smoothing(self)
-        self.objective = NTLObjective(vocab, self.ntl_config)
+        reads_text = self.ntl_config.reads_text
+        syntax = NumberSyntax.from_tokenizer(self._require_tokenizer(), vocab) if reads_text else None
+        self.objective = NTLObjective(vocab, self.ntl_config, syntax)
+        self._meters = {name: ComponentMeter(self.objective.term_names) for name in ("train", "eval")}
+        self._start_balance()
         self._choose_head()
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
 
@@ -125,7 +131,16 @@ class NTLMixin(NTLSavingMixin):
     @property
     def ntl_weight(self) -> float:
         """The weight of the number loss: in training as scheduled, in evaluation in full, to stay comparable."""
-        return self.ntl_config.weight * (self.ntl_callback.factor if self.model.training else 1.0)
+        return self.ntl_config.scale * (self.ntl_callback.factor if self.model.training else 1.0)
+
+    def _start_balance(self) -> None:
+        self._balance = None
+        if self.ntl_config.balance == "none" or self.ntl_config.weight == 0:
+            return
+        scales = self.objective.number_loss.to(self.args.device).scales
+        self._balance = balance = Balance(scales)
+        reduce = partial(self.accelerator.reduce, reduction="sum")
+        self.ntl_callback.update_balance = lambda: balance.step(reduce, root=self.ntl_config.balance == "gradient")
 
     # ---- Before training ----
 
@@ -150,12 +165,14 @@ class NTLMixin(NTLSavingMixin):
             ValueError: see `check_training_data`; a checkpoint that is not there, half written or of another
                 tokenizer; processes with different settings.
         """
-        self._meters["train"] = ComponentMeter()
+        self._meters["train"] = ComponentMeter(self.objective.term_names)
         self.check_training_data()
         checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
         check_same_everywhere(self.ntl_config, checkpoint)
         if checkpoint is not None:
             self.check_checkpoint(checkpoint)
+        if self._balance is not None:
+            self._balance.load(checkpoint)
         return super().train(checkpoint, *args, **kwargs)
 
     def get_train_dataloader(self) -> Any:
@@ -214,7 +231,12 @@ class NTLMixin(NTLSavingMixin):
     def _choose_head(self) -> None:
         transform = LogitTransform.from_config(self.model.config)
         smoothing = None if self.objective.smoothing is None else self.objective.smoothing_at
-        options = {"uses_mass": self.ntl_config.reweigh, "smoothing": smoothing, **self._plan_options()}
+        options = {
+            "uses_mass": self.objective.uses_mass,
+            "smoothing": smoothing,
+            "syntax": self.objective.syntax,
+            **self._plan_options(),
+        }
         plan = HeadPlan(self.objective.vocab, self.objective.losses_at, transform, **options)
         self._fused_head = FusedHead(plan)
         self.head_choice = HeadChoice(self.ntl_config.head, self.model, self._needs_logits())
@@ -270,6 +292,8 @@ class NTLMixin(NTLSavingMixin):
         with torch.set_grad_enabled(torch.is_grad_enabled() and factors.ntl is not None):
             losses = self.objective.number_losses(head)
         self._note_components(self.objective.component_sums(head, losses.detach()))
+        if self._balance is not None and self.model.training:
+            self._balance.add(self.objective.size_sums(head))
         term = 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()
         smoothing = self.objective.smoothing_sum(head)
         return term if smoothing is None else term + factors.ce.to(smoothing.device) * smoothing
@@ -293,11 +317,13 @@ class NTLMixin(NTLSavingMixin):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:
             logs.update(self._meters["train"].flush(self.accelerator.gather))
-            logs["ntl_weight"] = self.ntl_config.weight * self.ntl_callback.factor
+            logs["ntl_weight"] = self.ntl_config.scale * self.ntl_callback.factor
+            if self._balance is not None:
+                logs.update(self._balance.read(self.objective.number_loss.names))
         super().log(logs, start_time)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
-        self._meters["eval"] = ComponentMeter()
+        self._meters["eval"] = ComponentMeter(self.objective.term_names)
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         means = self._meters["eval"].flush()
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in means.items()})

@@ -80,6 +80,7 @@ class NTLPlainMixin(NTLMixin):
             labels,
             self.objective.vocab,
             mean_log_probs=self.label_smoother is not None,
+            syntax=self.objective.syntax,
             inplace=inplace and self.compute_loss_func is None and self._can_write_over(logits),
         )
         factors = self._loss_factors(inputs, num_items)

@@ -45,6 +45,8 @@ class NTLSavingMixin:
         if self.args.should_save:
             # They were saved while rotation was off.
             torch.save(self.args, folder / "training_args.bin")
+            if self._balance is not None:
+                self._balance.save(folder)
             finish_checkpoint(folder, self._parallelism())
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(folder))

@@ -44,7 +44,7 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         self._settle_head(model, inputs)
         factors = self._loss_factors(inputs, num_items_in_batch)
         fused_head = self._fused_head if self.head_choice.is_fused else None
-        forward = SFTForward(model, self.model, fused_head, self.objective.vocab, factors)
+        forward = SFTForward(model, self.model, fused_head, self.objective, factors)
         # TRL's own loss and metrics, with our head in the place of its own.
         result = super().compute_loss(forward, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)

@@ -8,8 +8,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 
 from ..head import HeadOutput, align_labels, head_from_logits
 from ..head.fused import FusedHead, HeadTask
-from ..number_vocab import NumberVocab
-from ..objective import LossFactors
+from ..objective import LossFactors, NTLObjective
 
 
 class SFTForward:
@@ -21,15 +20,20 @@ class SFTForward:
         model: the model as it is called.
         unwrapped: the same without its wrappers for distributed training.
         fused_head: None takes the model's logits.
-        vocab: the number tokens.
+        objective: what the number loss looks at.
         factors: of the sums.
     """
 
     def __init__(
-        self, model: Any, unwrapped: nn.Module, fused_head: FusedHead | None, vocab: NumberVocab, factors: LossFactors
+        self,
+        model: Any,
+        unwrapped: nn.Module,
+        fused_head: FusedHead | None,
+        objective: NTLObjective,
+        factors: LossFactors,
     ) -> None:
         self._model, self._unwrapped = model, unwrapped
-        self._fused_head, self._vocab, self._factors = fused_head, vocab, factors
+        self._fused_head, self._objective, self._factors = fused_head, objective, factors
         self._first_outputs: Any = None
         self._first_head: HeadOutput | None = None
         self._gradient_of: Tensor | None = None
@@ -57,7 +61,7 @@ class SFTForward:
         if self._fused_head is None:
             outputs = self._model(*args, **kwargs)
             labels = align_labels(task.labels, outputs.logits.shape[1], task.shift)
-            return outputs, head_from_logits(outputs.logits, labels, self._vocab, metrics=True)
+            return outputs, self._head_from_logits(outputs.logits, labels, metrics=True)
         with self._fused_head.collect(self._unwrapped, task):
             outputs = self._model(*args, **kwargs)
         if torch.is_grad_enabled():
@@ -71,7 +75,11 @@ class SFTForward:
         if self._first_head is not None:
             return self._first_head
         logits = self._first_outputs["logits"]
-        return head_from_logits(logits, align_labels(labels, logits.shape[1], shift=False), self._vocab)
+        return self._head_from_logits(logits, align_labels(labels, logits.shape[1], shift=False))
+
+    def _head_from_logits(self, logits: Tensor, labels: Tensor, metrics: bool = False) -> HeadOutput:
+        objective = self._objective
+        return head_from_logits(logits, labels, objective.vocab, metrics=metrics, syntax=objective.syntax)
 
     def add_gradient(self, loss: Tensor) -> Tensor:
         """`loss`, made from values alone where the head is fused, with the gradient that belongs to it."""

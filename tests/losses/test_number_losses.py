@@ -280,7 +280,7 @@ def test_a_uniform_distribution_costs_the_mean_and_certainty_nothing(settings: d
 def test_certainty_of_the_wrong_number_costs_the_most(settings: dict[str, Any]) -> None:
     loss = number_loss(settings, torch.arange(10.0))
     wrong = loss(1e4 * torch.eye(10)[9:], torch.tensor([0]))
-    torch.testing.assert_close(wrong, loss.largest.reshape(1))
+    torch.testing.assert_close(wrong, loss.terms[0].largest.reshape(1))
 
 
 @given(case=distributions(), offset=st.floats(-100, 100, width=32))

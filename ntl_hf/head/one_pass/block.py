@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...number_layout import NumberLayout
 from .numbers import differentiate_numbers
 from .plan import HeadPlan, PassTask
 
@@ -18,26 +19,29 @@ class BlockValues:
     mean_log_probs: Tensor
     entropy: Tensor
     is_top1: Tensor
-    number_logits: Tensor  # [r, D]
+    watched_logits: Tensor  # [r, W]
 
 
-def differentiate_block(projection: Tensor, labels: Tensor, target: Tensor, task: PassTask) -> BlockValues:
+def differentiate_block(
+    projection: Tensor, labels: Tensor, target: Tensor, task: PassTask, layout: NumberLayout | None = None
+) -> BlockValues:
     """Values of r positions and, if wanted, the gradient of CE + ntl_scale * NTL summed over them.
 
-    The gradient that reaches the number columns through the number logits is left out: see `differentiate_numbers`.
+    The gradient that reaches the watched columns through their logits is left out: see `differentiate_numbers`.
 
     Args:
         projection: `[r, V]`, any float dtype; overwritten by the gradient.
         labels: `[r]`, token ids.
         target: column of the label among the number tokens, `[r]`; -1 where it is not a number.
         task: what is the same for all blocks.
+        layout: where the positions stand in their numbers; None where the loss does not look.
     """
-    softmax = _Softmax(projection, labels, task.number_ids, task.plan)
+    softmax = _Softmax(projection, labels, task.watched_ids, task.plan)
     values = softmax.values()
     if task.with_gradient:
         normalizer_gradient = None
         if task.plan.uses_mass and task.ntl_scale is not None:
-            numbers = differentiate_numbers(values.number_logits, values.log_normalizer, target, task)
+            numbers = differentiate_numbers(values.watched_logits, values.log_normalizer, target, task, layout)
             normalizer_gradient = numbers.normalizer_gradient
         softmax.write_gradient(projection, normalizer_gradient)
     return values
@@ -46,12 +50,12 @@ def differentiate_block(projection: Tensor, labels: Tensor, target: Tensor, task
 class _Softmax:
     """The distribution over the vocabulary, in as few passes over the block as will do."""
 
-    def __init__(self, projection: Tensor, labels: Tensor, number_ids: Tensor, plan: HeadPlan) -> None:
+    def __init__(self, projection: Tensor, labels: Tensor, watched_ids: Tensor, plan: HeadPlan) -> None:
         self.plan, self.labels = plan, labels.unsqueeze(1)
         # In half precision only the columns that are looked at become float32, unless the model has a transform.
         self.logits = projection if plan.transform.is_identity else plan.transform(projection)
         full = torch.promote_types(projection.dtype, torch.float32)
-        self.number_logits = self.logits.index_select(1, number_ids).to(full)
+        self.watched_logits = self.logits.index_select(1, watched_ids).to(full)
         self.label_logits = self.logits.gather(1, self.labels).squeeze(1).to(full)
         peak, self.top = self.logits.max(1)
         self.probs = self.logits.softmax(1, dtype=full)
@@ -66,7 +70,7 @@ class _Softmax:
         if self.plan.metrics:
             entropy = self.log_normalizer - torch.linalg.vecdot(self.probs, self.logits.to(self.probs.dtype))
             is_top1 = (self.top == self.labels.squeeze(1)).to(entropy.dtype)
-        return BlockValues(self.log_normalizer, self.log_probs, mean_log_probs, entropy, is_top1, self.number_logits)
+        return BlockValues(self.log_normalizer, self.log_probs, mean_log_probs, entropy, is_top1, self.watched_logits)
 
     def write_gradient(self, projection: Tensor, normalizer_gradient: Tensor | None) -> None:
         """Of CE, and of what else depends on the log-normaliser; the probabilities are used up."""

@@ -45,9 +45,11 @@ def run_compiled(
     plan: HeadPlan,
     wanted: Wanted,
     dtype: torch.dtype,
+    length: int,
 ) -> tuple[Tensor | None, ...]:
     """`run`, with the same arguments and results, as an operator."""
-    results = _operator(hidden, weight, bias, labels, ntl_scale, plan.key, len(plan.vocab), list(wanted), dtype)
+    options = (plan.key, plan.num_watched, list(wanted), dtype, length)
+    results = _operator(hidden, weight, bias, labels, ntl_scale, *options)
     return *results[:3], *(x if needed else None for x, needed in zip(results[3:], wanted, strict=True))
 
 
@@ -65,15 +67,16 @@ def _operator(
     labels: Tensor,
     ntl_scale: Tensor | None,
     plan_key: int,
-    number_tokens: int,
+    watched: int,
     wanted: list[bool],
     dtype: torch.dtype,
+    length: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     stream = _current_stream(hidden)
 
     def work() -> tuple[Tensor | None, ...]:
         with torch.no_grad(), stream:
-            return run(hidden, weight, bias, labels, ntl_scale, _PLANS[plan_key], tuple(wanted), dtype)
+            return run(hidden, weight, bias, labels, ntl_scale, _PLANS[plan_key], tuple(wanted), dtype, length)
 
     # What is not wanted is empty: an operator returns tensors only.
     loss, values, target, *gradients = (hidden.new_empty(0) if x is None else x for x in _WORKER.run(work))
@@ -88,13 +91,14 @@ def _shapes(
     labels: Tensor,
     ntl_scale: Tensor | None,
     plan_key: int,
-    number_tokens: int,
+    watched: int,
     wanted: list[bool],
     dtype: torch.dtype,
+    length: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     full = torch.promote_types(dtype, torch.float32)
     # `len` would make a number of a symbolic size, and a graph of every length.
-    values = hidden.new_empty(labels.shape[0], len(VALUES) + number_tokens, dtype=full)
+    values = hidden.new_empty(labels.shape[0], len(VALUES) + watched, dtype=full)
     gradients = [
         torch.empty_like(like, dtype=full) if needed and like is not None else hidden.new_empty(0)
         for needed, like in zip(wanted, (hidden, weight, bias), strict=True)

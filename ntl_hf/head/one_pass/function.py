@@ -31,7 +31,8 @@ def one_pass(
         hidden: what the model gives to its output embeddings, `[..., H]`, any float dtype.
         weight: `[V, H]`.
         bias: `[V]`, or None.
-        labels: `[...]`, int64, aligned with `hidden`; -100 where there is none. Only the others are projected.
+        labels: `[...]`, int64, aligned with `hidden`; -100 where there is none. Only the others are projected. The
+            last dimension is that of the text.
         plan: what is computed.
         ntl_scale: factor of the number loss beside CE, scalar, without gradient; None leaves it out of the loss.
 
@@ -43,22 +44,26 @@ def one_pass(
     if ntl_scale is not None:
         ntl_scale = torch.as_tensor(ntl_scale, device=hidden.device, dtype=torch.float32)
     states, flat = hidden.reshape(-1, hidden.shape[-1]), labels.reshape(-1)
-    loss, values, target = _OnePass.apply(states, weight, bias, flat, ntl_scale, plan, wanted)
+    length = labels.shape[-1] if labels.ndim else 1
+    loss, values, target = _OnePass.apply(states, weight, bias, flat, ntl_scale, plan, wanted, length)
     return loss, _head_output(values, target, labels, plan)
 
 
 def _head_output(values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan) -> HeadOutput:
     values = values.view(*labels.shape, -1)
+    watched = values[..., len(VALUES) :]
     column = dict(zip(VALUES, values.unbind(-1), strict=False))
     return HeadOutput(
         log_probs=column["log_probs"],
         label_mask=labels != IGNORE_INDEX,
         target=target.view(labels.shape),
-        number_logits=values[..., len(VALUES) :],
+        number_logits=watched[..., : len(plan.vocab)],
         log_mass=column["log_mass"],
         mean_log_probs=column["mean_log_probs"] if plan.label_smoothing else None,
         number_losses=column["number_losses"],
         smoothing_terms=column["smoothing_terms"] if plan.smoothing else None,
+        mark_logits=watched[..., len(plan.vocab) :] if plan.syntax else None,
+        layout=plan.syntax.layout(labels) if plan.syntax else None,
         entropy=column["entropy"] if plan.metrics else None,
         is_top1=column["is_top1"].bool() if plan.metrics else None,
     )
@@ -77,10 +82,13 @@ class _OnePass(torch.autograd.Function):
         ntl_scale: Tensor | None,
         plan: HeadPlan,
         wanted: Wanted,
+        length: int,
     ) -> tuple[Tensor | None, ...]:
         dtype = product_dtype(weight)
         function = run_compiled if torch.compiler.is_compiling() else run
-        loss, values, target, *gradients = function(hidden, weight, bias, labels, ntl_scale, plan, wanted, dtype)
+        loss, values, target, *gradients = function(
+            hidden, weight, bias, labels, ntl_scale, plan, wanted, dtype, length
+        )
         ctx.save_for_backward(*gradients)
         ctx.dtypes = [None if x is None else x.dtype for x in (hidden, weight, bias)]
         ctx.mark_non_differentiable(values, target)
@@ -94,4 +102,4 @@ class _OnePass(torch.autograd.Function):
             None if gradient is None or loss_gradient is None else gradient.mul_(loss_gradient).to(dtype)
             for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         ]
-        return *gradients, *[None] * 4
+        return *gradients, *[None] * 5

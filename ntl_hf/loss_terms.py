@@ -1,0 +1,98 @@
+"""The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+# Those of the paper, arXiv 2411.02083, and then the others; `losses` has the formulas.
+PAPER_LOSSES = ("was", "mse", "mae", "huber", "lp")
+LOSSES = (*PAPER_LOSSES, "crps", "energy", "mmd", "smmd", "dist2", "del", "raft", "number")
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """One term of a number loss.
+
+    Attributes:
+        name: one of `LOSSES`.
+        weight: its factor beside cross entropy, above 0; None where it takes the common one.
+    """
+
+    name: str
+    weight: float | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.weight is None else f"{self.name}:{self.weight:g}"
+
+
+def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
+    """The terms of `"crps:0.5+number:0.1"`, or of a list of such terms: `["crps:0.5", {"number": 0.1}]`.
+
+    Args:
+        setting: name of the setting, for messages.
+        spec: the text or the list.
+
+    Raises:
+        ValueError: an unknown name, a weight that is no number above 0, a name that comes twice, or nothing at all;
+            the message says at which character.
+    """
+    text = _text(setting, spec)
+    terms: list[LossTerm] = []
+    start = 0
+    for part in text.split("+"):
+        term = _read_term(setting, text, start, part)
+        if term.name in [other.name for other in terms]:
+            raise _error(setting, text, start, f"'{term.name}' comes twice")
+        terms.append(term)
+        start += len(part) + 1
+    return tuple(terms)
+
+
+def _text(setting: str, spec: Any) -> str:
+    """A list is what YAML makes of one term a line."""
+    if isinstance(spec, str):
+        return spec
+    if not isinstance(spec, (list, tuple)) or not spec:
+        raise ValueError(f"`{setting}` is {spec!r}; it must be a text such as 'crps:0.5+number:0.1', or a list.")
+    return "+".join(_item(setting, item) for item in spec)
+
+
+def _item(setting: str, item: Any) -> str:
+    if isinstance(item, dict) and len(item) == 1:
+        return ":".join(str(part) for part in next(iter(item.items())))
+    if isinstance(item, str):
+        return item
+    raise ValueError(f"`{setting}` has {item!r} in its list; write terms such as 'crps:0.5'.")
+
+
+def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
+    name, colon, weight = part.partition(":")
+    if name.strip() not in LOSSES:
+        raise _error(setting, text, start, _unknown(name.strip()))
+    if not colon:
+        return LossTerm(name.strip())
+    value = _number(weight)
+    if value is None or not (math.isfinite(value) and value > 0):
+        problem = f"the weight {weight.strip()!r} is no number above 0"
+        raise _error(setting, text, start + len(name) + 1, problem)
+    return LossTerm(name.strip(), value)
+
+
+def _unknown(name: str) -> str:
+    if not name:
+        return "a name is missing"
+    near = get_close_matches(name.lower(), LOSSES, n=1, cutoff=0.4)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _error(setting: str, text: str, index: int, problem: str) -> ValueError:
+    return ValueError(f"`{setting}` is {text!r}; at character {index + 1}: {problem}.")
