@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .config import NTLConfig
+from .loss_terms import PAPER_LOSSES
 
 TAGS = ("ntl", "number-token-loss")
 
@@ -30,8 +31,10 @@ def section(config: NTLConfig) -> str:
     """The section as Markdown."""
     rows = "\n".join(f"| `{name}` | {value} |" for name, value in asdict(config).items())
     ce = "Gaussian cross entropy (soft targets for number tokens)" if config.gaussian_sigma > 0 else "cross entropy"
-    if config.weight > 0:
+    if config.weight > 0 and config.loss in PAPER_LOSSES:
         told = f"Trained with {ce} + {config.weight:g} * Number Token Loss, see {_PAPER}, with `ntl_hf`:"
+    elif config.weight > 0:
+        told = f"Trained with {ce} and the number loss `{config.loss}`, after {_PAPER}, with `ntl_hf`:"
     else:
         told = f"Trained with {ce} alone: the weight of the Number Token Loss ({_PAPER}) is 0. With `ntl_hf`:"
     return f"{_HEADING}\n\n{told}\n\n| setting | value |\n|---|---|\n{rows}\n\nCite the loss as:\n\n{_CITATION}\n"

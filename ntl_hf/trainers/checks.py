@@ -170,12 +170,26 @@ def _label_column(dataset: Dataset) -> Iterator[Tensor]:
         yield torch.from_numpy(flat.to_numpy(zero_copy_only=False).copy()).long()
 
 
+def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
+    """Labels of the first examples of a set, as the collator makes them, `[B, T]`; none of a stream.
+
+    Args:
+        dataset, collate: as of `check_train_dataset`.
+    """
+    for batch in _collated(dataset, collate):
+        yield batch["labels"]
+
+
 def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
+    for batch in _collated(dataset, collate):
+        check_has_labels(batch)
+        yield batch["labels"].reshape(-1)
+
+
+def _collated(dataset: Any, collate: Any) -> Iterator[Any]:
     if not _has_random_access(dataset):
         return
     # A collator may draw random numbers; those of the training that follows must not move.
     with torch.random.fork_rng(devices=[]):
         for start in range(0, min(_SAMPLE, len(dataset)), 50):
-            batch = collate([dataset[i] for i in range(start, min(start + 50, _SAMPLE, len(dataset)))])
-            check_has_labels(batch)
-            yield batch["labels"].reshape(-1)
+            yield collate([dataset[i] for i in range(start, min(start + 50, _SAMPLE, len(dataset)))])

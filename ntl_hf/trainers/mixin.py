@@ -3,6 +3,7 @@
 import logging
 import weakref
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -33,8 +34,10 @@ from .checks import (
     check_smoothing,
     check_train_dataset,
     check_vocab,
+    first_labels,
 )
 from .head_choice import HeadChoice
+from .layout_checks import check_layouts
 from .model_checks import disagreement
 from .saving import NTLSavingMixin
 
@@ -157,6 +160,10 @@ class NTLMixin(NTLSavingMixin):
         check_train_dataset(
             dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.needs_numbers
         )
+        if self.objective.syntax is not None and self.ntl_config.weight > 0:
+            # A few: what numbers look like is seen in the first of them.
+            labels = islice(first_labels(dataset, collate), 4)
+            check_layouts(labels, self.objective.syntax, self.ntl_config)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
