@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .arguments import NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
     from .callback import NTLCallback
     from .config import NTLConfig
+    from .decoding import NumberDecoder, number_range, predict_numbers
     from .digit_tokens import add_digit_tokens
     from .interrupt import InterruptCallback
     from .lora import number_lora_config
@@ -30,9 +31,12 @@ _MODULE_OF = {
     "NTLTrainer": "trainers",
     "NTLTrainingArguments": "arguments",
     "NTLoss": "loss_module",
+    "NumberDecoder": "decoding",
     "NumberVocab": "number_vocab",
     "add_digit_tokens": "digit_tokens",
     "number_lora_config": "lora",
+    "number_range": "decoding",
+    "predict_numbers": "decoding",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which a reader meets them
@@ -49,6 +53,9 @@ __all__ = [  # noqa: RUF022 - the order in which a reader meets them
     "NumberVocab",
     "add_digit_tokens",
     "number_lora_config",
+    "predict_numbers",
+    "NumberDecoder",
+    "number_range",
 ]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-HIGHER, LOWER = 1, -1
+HIGHER, LOWER, NEITHER = 1, -1, 0
+_ARROWS = {HIGHER: "↑", LOWER: "↓", NEITHER: ""}
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,19 @@ class Metric:
 
     Attributes:
         label: heading of its column.
-        better: `HIGHER` or `LOWER`.
+        better: `HIGHER`, `LOWER`, or `NEITHER` where a value is right or wrong but not better the further it goes: a
+            difference in it is never called an improvement.
         percent: a share, shown times 100.
     """
 
     label: str
     better: int
     percent: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The label with an arrow to where it is better."""
+        return f"{self.label} {_ARROWS[self.better]}".rstrip()
 
     def show(self, value: float, like: float | None = None, plus: bool = False) -> str:
         """A value in the metric's unit, to the precision of `like`, or its own: three significant digits or more."""
@@ -59,6 +66,31 @@ METRICS = {
     "token_accuracy": Metric("right tokens (%)", HIGHER, percent=True),
     "number_mae": Metric("digit MAE", LOWER),
     "number_mass": Metric("number mass (%)", HIGHER, percent=True),
+    "digit_nll": Metric("digit NLL (nats)", LOWER),
+    "digit_ece": Metric("digit ECE (%)", LOWER, percent=True),
+    "crps": Metric("CRPS", LOWER),
+    "coverage_80": Metric("coverage of 80 % intervals (%)", NEITHER, percent=True),
+    "interval_width_80": Metric("width of 80 % intervals", NEITHER),
+    "decoded_unreadable_mass": Metric("unreadable mass (%)", LOWER, percent=True),
+}
+# Of number-aware decoding, beside those of the generated answers.
+DECODED = "decoded_"
+_OF_NUMBERS = (
+    "number_accuracy",
+    "unreadable",
+    "mae",
+    "mse",
+    "r2",
+    "median_ae",
+    "log_mae",
+    "log_r2",
+    "mape",
+    "pearson",
+    "spearman",
+)
+METRICS |= {
+    DECODED + name: Metric(f"decoded: {METRICS[name].label}", METRICS[name].better, METRICS[name].percent)
+    for name in _OF_NUMBERS
 }
 # Errors with unreadable answers charged, beside those over the readable ones alone.
 CHARGED = "_charged"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .metrics import HIGHER, metric
+from .metrics import metric
 from .plan import Plan
 from .results import Result
 from .summary import Difference, Score
@@ -90,7 +90,7 @@ def write_summary(path: Path, scores: Sequence[Score]) -> None:
 
 
 def _headings(plan: Plan) -> list[str]:
-    return [f"{metric(name).label} {'↑' if metric(name).better == HIGHER else '↓'}" for name in plan.metrics]
+    return [metric(name).heading for name in plan.metrics]
 
 
 def _show_score(score: Score | None) -> str:

@@ -1,6 +1,8 @@
 """Metrics over examples, each with its bootstrap interval; what was left out is counted."""
 
 from .answers import score_answers
+from .calibration import score_distributions
+from .decoded import score_decoded
 from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
 from .paired import McNemar, mcnemar
@@ -17,6 +19,8 @@ __all__ = [
     "mcnemar",
     "number_right",
     "score_answers",
+    "score_decoded",
+    "score_distributions",
     "score_numbers",
     "score_texts",
     "score_tokens",

@@ -13,6 +13,7 @@ from ..data import right_padding_collator
 from ..head import HeadOutput, head_from_logits
 from ..losses import expected_value, number_probs
 from ..number_vocab import NumberVocab
+from .digit_calibration import calibration_gaps, score_calibration
 from .score import Score
 from .token_metrics import score_ratio, score_tokens
 
@@ -30,6 +31,8 @@ class TokenSums:
         numbers: how many are number tokens.
         number_error: |expected value - true value|, in the unit of the values.
         number_mass: probability on all number tokens.
+        number_nll: -log p(label) at number tokens, in nats.
+        calibration_gaps: ten sums, see `calibration_gaps`.
         offsets: probability among the number tokens of a value that is off by -9, ..., 9, over all rows, `[19]`.
     """
 
@@ -39,6 +42,8 @@ class TokenSums:
     numbers: list[int] = field(default_factory=list)
     number_error: list[float] = field(default_factory=list)
     number_mass: list[float] = field(default_factory=list)
+    number_nll: list[float] = field(default_factory=list)
+    calibration_gaps: list[list[float]] = field(default_factory=list)
     offsets: Tensor = field(default_factory=lambda: torch.zeros(len(OFFSETS), dtype=torch.float64))
 
     def number_distribution(self) -> dict[str, list[float]] | None:
@@ -94,13 +99,18 @@ def _add(sums: TokenSums, head: HeadOutput, vocab: NumberVocab) -> None:
     sums.numbers += is_number.sum(-1).tolist()
     sums.number_error += error.sum(-1).tolist()
     sums.number_mass += (head.log_mass.exp() * is_number).sum(-1).tolist()
+    sums.number_nll += (-head.log_probs * is_number).sum(-1).tolist()
+    sums.calibration_gaps += calibration_gaps(head.number_logits, head.target).tolist()
     off = values - true[is_number].unsqueeze(-1)
     probs = number_probs(head.number_logits[is_number])
     sums.offsets += torch.stack([(probs * (off == offset)).sum() for offset in OFFSETS]).cpu().double()
 
 
 def score_sums(sums: TokenSums, **bootstrap: Any) -> dict[str, Score]:
-    """The metrics of `score_tokens`; over number tokens, `number_mae` and `number_mass`; and how many rows there were.
+    """The metrics of `score_tokens`; those over number tokens; and how many rows there were.
+
+    Over number tokens: `number_mae`, `number_mass`, `digit_nll` (nats a token) and `digit_ece` (see
+    `score_calibration`).
 
     Args:
         sums: see `teacher_forced_sums`.
@@ -110,5 +120,7 @@ def score_sums(sums: TokenSums, **bootstrap: Any) -> dict[str, Score]:
         "teacher_forced_rows": Score(len(sums.tokens)),
         "number_mae": score_ratio(sums.number_error, sums.numbers, **bootstrap),
         "number_mass": score_ratio(sums.number_mass, sums.numbers, **bootstrap),
+        "digit_nll": score_ratio(sums.number_nll, sums.numbers, **bootstrap),
+        "digit_ece": score_calibration(sums.calibration_gaps, sums.numbers, **bootstrap),
     }
     return {**score_tokens(sums.cross_entropy, sums.tokens, sums.right, **bootstrap), **number_tokens}

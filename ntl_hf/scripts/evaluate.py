@@ -12,7 +12,9 @@ from transformers import set_seed
 
 from ..config import FILE_NAME, NTLConfig
 from ..data import TextEncoder, final_answer
-from ..evaluation import Score, check_libraries, number_right, score_answers, to_json
+from ..decoding import NumberPrediction
+from ..evaluation import Score, check_libraries, number_right, score_answers, score_decoded, to_json
+from ..evaluation.decoded import decoded_columns
 from ..evaluation.generate import generate_answers, generation_config
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
@@ -20,6 +22,7 @@ from ..number_text import answer_number
 from ..number_vocab import NumberVocab
 from .data import DataArguments, load_eval_data
 from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
+from .number_decoding import decode_numbers, make_decoder, warn_of_other_formats
 from .trained_model import load_trained
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
@@ -32,7 +35,7 @@ class Evaluation:
     """What an evaluation found.
 
     Attributes:
-        scores: the metrics of `score_answers`, and those of `score_sums`.
+        scores: the metrics of `score_answers`, with `number_decoding` of `score_decoded`, and those of `score_sums`.
         content: what is written to `metrics.json`.
         folder: where.
         lm_eval: what the harness found, which is written to `lm_eval.json`; None without `lm_eval_tasks`.
@@ -47,7 +50,8 @@ class Evaluation:
 def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     """Load model and data, let the model answer, score, and write `metrics.json` and `predictions.jsonl`.
 
-    With `lm_eval_tasks`, these are run afterwards, and `lm_eval.json` is written.
+    With `number_decoding`, numbers are also predicted from the model's distribution. With `lm_eval_tasks`, these are
+    run afterwards, and `lm_eval.json` is written.
 
     Raises:
         ValueError: arguments, data or model that cannot be evaluated; `OSError` where something is not found. Nothing
@@ -65,6 +69,8 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     vocab = NumberVocab.from_tokenizer(tokenizer, _digits_only(args))
     prompts, encoded = encoder.encode_prompts(rows["prompt"][:]), encoder.encode(rows)
     config = generation_config(model, tokenizer, **_generation_settings(args))
+    decoder = make_decoder(model, tokenizer, data_args, args)
+    warn_of_other_formats(rows, decoder)
     model.to(_device(args))
     _make_free(folder)
     set_seed(args.seed)
@@ -72,8 +78,11 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     answers = [final_answer(text, data_args.answer_mark) for text in texts]
     # At once: these took the time, and whatever fails later can be made from them.
     _write_predictions(folder, rows, texts, answers)
+    decoded = decode_numbers(decoder, prompts, args)
+    if decoded:
+        _write_predictions(folder, rows, texts, answers, decoded)
     sums = teacher_forced_sums(model, tokenizer, encoded, vocab, args.per_device_eval_batch_size)
-    evaluation = _report(folder, rows, texts, answers, sums, data_args, args)
+    evaluation = _report(folder, rows, texts, answers, decoded, sums, data_args, args)
     if tasks is None:
         return evaluation
     # Last, because the harness sets seeds of its own: our metrics are the same with it and without.
@@ -160,13 +169,16 @@ def _report(
     rows: Dataset,
     texts: list[str],
     answers: list[str | None],
+    decoded: list[NumberPrediction],
     sums: TokenSums,
     data_args: DataArguments,
     args: EvaluationArguments,
 ) -> Evaluation:
     bootstrap: dict[str, Any] = {"confidence": args.confidence, "resamples": args.resamples, "seed": args.seed}
+    targets = _targets(rows)
     scores = {
-        **score_answers(texts, rows["completion"][:], _targets(rows), answers, **bootstrap),
+        **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
+        **(score_decoded(decoded, targets, **bootstrap) if decoded and targets is not None else {}),
         **score_sums(sums, **bootstrap),
     }
     content = {
@@ -212,7 +224,13 @@ def _warn_of_misread_references(rows: Dataset, data_args: DataArguments) -> None
         )
 
 
-def _write_predictions(folder: Path, rows: Dataset, texts: list[str], answers: list[str | None]) -> None:
+def _write_predictions(
+    folder: Path,
+    rows: Dataset,
+    texts: list[str],
+    answers: list[str | None],
+    decoded: list[NumberPrediction] | None = None,
+) -> None:
     targets = _targets(rows) or [None] * len(rows)
     with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
         for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
@@ -223,5 +241,6 @@ def _write_predictions(folder: Path, rows: Dataset, texts: list[str], answers: l
                 "prediction": text,
                 "target": targets[i],
                 "number": None if answer is None else answer_number(answer),
+                **(decoded_columns(decoded[i]) if decoded else {}),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

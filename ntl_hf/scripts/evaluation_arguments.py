@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 import torch
 
 from ..config import FILE_NAME
+from ..decoding.formats import number_range
+from ..decoding.predict import CANDIDATES
 from ..evaluation.bootstrap import Resampling
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
+# How an estimate is called, and which expected error it has least of.
+RISK_OF = {"none": None, "median": "absolute", "mean": "squared", "mode": "zero_one"}
 
 
 @dataclass
@@ -34,6 +38,33 @@ class EvaluationArguments:
     do_sample: bool = field(default=False, metadata={"help": "Sample, with `temperature` and `top_p`."})
     temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
     top_p: float = field(default=1.0, metadata={"help": "Of sampling: the probability to draw from."})
+    number_decoding: str = field(
+        default="none",
+        metadata={
+            "help": "Besides, the number with the least expected error under the model: 'median' (absolute error), "
+            "'mean' (squared error) or 'mode' (the likeliest number).",
+            "choices": list(RISK_OF),
+        },
+    )
+    number_decoding_candidates: str = field(
+        default="samples",
+        metadata={
+            "help": "What the model's distribution of numbers is made from: 'samples', 'beams', or 'exact', all "
+            "answers of `number_decoding_format`.",
+            "choices": list(CANDIDATES),
+        },
+    )
+    number_decoding_num: int = field(default=32, metadata={"help": "Samples or beams a row."})
+    number_decoding_format: str | None = field(
+        default=None,
+        metadata={
+            "help": "For 'exact': the answers as a range, such as 0-10, 000-999 or 0.0-9.9; with text around the "
+            "number, a leading space too, in braces: ' {0-10}'."
+        },
+    )
+    number_decoding_snap: bool = field(
+        default=False, metadata={"help": "With 'mean': the nearest number among the candidates."}
+    )
     max_length: int | None = field(
         default=1024, metadata={"help": "Where rows of the teacher-forced metrics are cut, in tokens, as in training."}
     )
@@ -61,13 +92,14 @@ class EvaluationArguments:
 
     def __post_init__(self) -> None:
         self.lm_eval_tasks = [self.lm_eval_tasks] if isinstance(self.lm_eval_tasks, str) else self.lm_eval_tasks
-        for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams"):
+        for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams", "number_decoding_num"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
         Resampling(self.confidence, self.resamples, self.seed)  # has checks of its own
         if self.dtype not in (None, "auto") and not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
             raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
         self._check_sampling()
+        self._check_number_decoding()
 
     def _check_sampling(self) -> None:
         if not self.do_sample and (self.temperature, self.top_p) != (1.0, 1.0):
@@ -77,3 +109,19 @@ class EvaluationArguments:
                 f"`temperature` must be above 0 and `top_p` above 0 and at most 1; they are {self.temperature} and "
                 f"{self.top_p}."
             )
+
+    def _check_number_decoding(self) -> None:
+        for name, known in (("number_decoding", tuple(RISK_OF)), ("number_decoding_candidates", CANDIDATES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` is '{getattr(self, name)}'; take {', '.join(known)}.")
+        if self.number_decoding == "none" and self.number_decoding_format is None:
+            return
+        if self.number_decoding == "none":
+            raise ValueError("`number_decoding_format` is of `number_decoding`: name an estimate, or remove it.")
+        if (self.number_decoding_candidates == "exact") != (self.number_decoding_format is not None):
+            raise ValueError(
+                "`number_decoding_format` is what `number_decoding_candidates: exact` chooses from; give both, "
+                "such as 0-10, or neither."
+            )
+        if self.number_decoding_format is not None:
+            number_range(self.number_decoding_format)

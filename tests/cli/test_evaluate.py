@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
 
 from ntl_hf.cli.main import main
+from ntl_hf.compare.metrics import check_metrics
+from ntl_hf.decoding import number_range, predict_numbers
 from ntl_hf.evaluation import from_json, score_answers
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model
 
@@ -16,6 +19,9 @@ FAST = ["--max_new_tokens", "12", "--resamples", "20", "--use_cpu", "true", "--p
 def evaluate(recipe, model, out, *words):
     argv = ["evaluate", "--config", recipe, "--model_name_or_path", str(model), "--output_dir", str(out), *FAST]
     return main([*argv, *words])
+
+
+EXACT = ["--number_decoding", "mean", "--number_decoding_candidates", "exact", "--number_decoding_format"]
 
 
 def read(out):
@@ -108,6 +114,72 @@ def test_whole_models_and_data_of_ones_own(kind, recipe, tmp_path):
     assert metrics["metrics"]["number_rows"]["value"] == 5
 
 
+def own_data(tmp_path, kind):
+    """A whole model, and sums as data of one's own: the words that name them."""
+    model = tmp_path / "model"
+    shutil.rmtree(model, ignore_errors=True)
+    tiny_model(kind).save_pretrained(model)
+    char_tokenizer().save_pretrained(model)
+    rows = [{"prompt": f"{i}+{i}=", "completion": f" {2 * i}", "target": 2 * i} for i in range(9)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ["evaluate", "--model_name_or_path", str(model), "--dataset_name", str(tmp_path / "own.jsonl"), *FAST]
+    return [*words, "--output_dir", str(tmp_path / "ev")]
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_exact_numbers_are_those_of_the_library_call(kind, tmp_path):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*none of the answers")
+        assert main([*own_data(tmp_path, kind), *EXACT, " {0-20}", "--resamples", "200"]) == 0
+    metrics, lines = read(tmp_path / "ev")
+    wanted = predict_numbers(
+        *(tiny_model(kind).eval(), char_tokenizer()),
+        *([line["prompt"] for line in lines], "squared"),
+        **{"candidates": "exact", "formats": number_range(" {0-20}")},
+    )
+    assert [line["decoded"] for line in lines] == pytest.approx([each.value for each in wanted], rel=1e-4)
+    # ... and the metrics are those of the rows, the greedy ones beside them.
+    scores, numbers = from_json(metrics["metrics"]), [(line["decoded"], line["target"]) for line in lines]
+    assert scores["decoded_mae"].value == pytest.approx(sum(abs(given - true) for given, true in numbers) / 9)
+    assert scores["decoded_mae"].low < scores["decoded_mae"].value < scores["decoded_mae"].high
+    inside = [low <= line["target"] <= high for line in lines for low, high in [line["interval_80"]]]
+    assert scores["coverage_80"].value == pytest.approx(sum(inside) / 9)
+    width = sum(high - low for line in lines for low, high in [line["interval_80"]]) / 9
+    assert scores["interval_width_80"].value == pytest.approx(width) and scores["crps"].value > 0
+    mass = sum(line["unreadable_mass"] for line in lines) / 9
+    assert scores["decoded_unreadable_mass"].value == pytest.approx(mass)
+    assert scores["decoded_unreadable"].value == 0 and "mae" in scores and "digit_ece" in scores
+    assert metrics["settings"]["number_decoding_format"] == " {0-20}"
+    # A comparison can show whatever is not a count.
+    check_metrics(name for name in scores if name not in ("rows", "tokens") and not name.endswith("_rows"))
+
+
+def test_a_format_that_the_completions_do_not_have(tmp_path):
+    words = own_data(tmp_path, "llama")
+    with pytest.warns(UserWarning, match="9 of 9 completions are none of the answers .* such as ' 0' beside '0'"):
+        assert main([*words, *EXACT, "0-20"]) == 0
+    with pytest.warns(UserWarning, match="3 of 9 completions are none of the answers .* such as ' 12' beside ' 0'"):
+        assert main([*words, *EXACT, " {0-10}", "--overwrite_output_dir", "true"]) == 0
+
+
+@pytest.mark.parametrize("candidates", ["samples", "beams"])
+def test_the_median_of_what_a_model_says(candidates, tmp_path, capsys):
+    words = ["--number_decoding", "median", "--number_decoding_candidates", candidates, "--number_decoding_num", "4"]
+    assert main([*own_data(tmp_path, "llama"), *words]) == 0
+    metrics, lines = read(tmp_path / "ev")
+    unreadable = [line["decoded"] is None for line in lines]
+    assert metrics["metrics"]["decoded_unreadable"]["value"] == pytest.approx(sum(unreadable) / 9)
+    assert [line["interval_80"] is None for line in lines] == unreadable
+    assert "decoded_mae" in capsys.readouterr().out
+
+
+def test_without_number_decoding_there_is_no_word_of_it(tmp_path):
+    assert main(own_data(tmp_path, "llama")) == 0
+    metrics, lines = read(tmp_path / "ev")
+    assert not [name for name in metrics["metrics"] if name.startswith("decoded") or name == "crps"]
+    assert all("decoded" not in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -119,6 +191,16 @@ def test_whole_models_and_data_of_ones_own(kind, recipe, tmp_path):
         (["--dtype", "foo"], "`dtype` is 'foo'"),
         (["--temperature", "0.5"], "are of sampling: add --do_sample true"),
         (["--max_new_token", "3"], "did you mean '--max_new_tokens'"),
+        (["--number_decoding", "middle"], "invalid choice: 'middle'"),
+        (["--number_decoding", "mean", "--number_decoding_num", "0"], "`number_decoding_num` must be 1 or more"),
+        (["--number_decoding_format", "0-9"], "is of `number_decoding`: name an estimate, or remove it"),
+        (
+            ["--number_decoding", "mean", "--number_decoding_candidates", "exact"],
+            "give both, such as 0-10, or neither",
+        ),
+        (["--number_decoding", "mean", "--number_decoding_format", "0-9"], "give both, such as 0-10, or neither"),
+        ([*EXACT, "9"], "'9' is no range of numbers"),
+        ([*EXACT, "0-9"], "The format '0' has no number after '####'"),
     ],
 )
 def test_bad_input(words, message, recipe, tmp_path, capsys):

@@ -1,0 +1,133 @@
+"""`predict_numbers`: the numbers that a model predicts for prompts, with the least expected error under the model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..data import TextEncoder
+from ..evaluation.generate import generation_config
+from .distribution import NumberDistribution, NumberPrediction, check_risk
+from .exact import candidate_log_probs
+from .formats import encode_formats
+from .generated import beam_texts, sample_texts
+from .trie import Trie
+
+CANDIDATES = ("samples", "beams", "exact")
+
+
+def predict_numbers(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str] | Sequence[Sequence[int]],
+    risk: str = "absolute",
+    snap: bool = False,
+    **settings: Any,
+) -> list[NumberPrediction]:
+    """Predict a number for each prompt: the one with the least expected error under the model's own distribution.
+
+    Minimum Bayes risk decoding for numbers (RAIL: Lukasik et al. 2024, "Regression-aware Inference with LLMs"), for
+    any model, however it was trained: the median for the absolute error, the mean for the squared one.
+
+    Args:
+        model: a decoder or an encoder-decoder, in evaluation mode.
+        tokenizer: its tokenizer.
+        prompts: texts, or token ids as `TextEncoder.encode_prompts` makes them.
+        risk, snap: see `NumberDistribution.predict`.
+        settings: what the distribution is made from, see `NumberDecoder`.
+
+    Returns:
+        One prediction a prompt, in their order, with the distribution that it was chosen from.
+
+    Raises:
+        ValueError: a setting or a prompt that cannot be used; before anything is generated.
+    """
+    check_risk(risk)
+    distributions = NumberDecoder(model, tokenizer, **settings).distributions(prompts)
+    return [distribution.predict(risk, snap) for distribution in distributions]
+
+
+@dataclass(eq=False, repr=False)
+class NumberDecoder:
+    """Asks a model for its distribution of numbers.
+
+    Args:
+        model, tokenizer: see `predict_numbers`.
+        candidates: "samples": answers drawn from the model at temperature 1, with equal weights; how they fall depends
+            on the batches. "beams": those that a beam search ends with, weighted with the model's probabilities of
+            the whole texts, without length penalty, as shares of their sum; the likeliest answers alone, so that the
+            spread comes out too small. "exact": the answers in `formats`, with the model's probabilities.
+        num_candidates: how many samples or beams a prompt; "exact" takes all of `formats`.
+        formats: for "exact", all answers that can be given, see `number_range`. What the model would say besides
+            counts as unreadable.
+        max_new_tokens: longest answer of samples and beams; a longer one is cut, and read as it is.
+        batch_size: how many sequences are run at a time: samples, beams (at least those of one prompt) or candidates.
+        answer_mark: what the final answer stands after, see `final_answer`; None where the answer is all there is.
+        seed: of the samples.
+
+    Raises:
+        ValueError: a setting that cannot be used.
+    """
+
+    model: Any
+    tokenizer: Any
+    candidates: str = "samples"
+    num_candidates: int = 32
+    formats: Sequence[str] | None = None
+    max_new_tokens: int = 32
+    batch_size: int = 16
+    answer_mark: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.candidates not in CANDIDATES:
+            raise ValueError(f"There are no candidates '{self.candidates}'; known are {', '.join(CANDIDATES)}.")
+        for name in ("num_candidates", "max_new_tokens", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
+        if (self.candidates == "exact") != (self.formats is not None):
+            raise ValueError("`formats` are what candidates='exact' chooses from: give both, or neither.")
+        is_seq2seq = bool(self.model.config.is_encoder_decoder)
+        self._encoder = TextEncoder(self.tokenizer, is_seq2seq)
+        if self.formats is not None:
+            ids = encode_formats(self.formats, self.tokenizer, is_seq2seq, self.answer_mark)
+            self._trie = Trie.from_ids(ids)
+
+    def distributions(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[NumberDistribution]:
+        """One a prompt, in their order.
+
+        Raises:
+            ValueError: a prompt without any token.
+        """
+        ids = self._ids(prompts)
+        sizes = (self.max_new_tokens, self.batch_size)
+        if not ids:
+            return []
+        if self.candidates == "exact":
+            return self._exact(ids)
+        if self.candidates == "samples":
+            samples = sample_texts(self.model, self.tokenizer, ids, self.num_candidates, *sizes, self.seed)
+            return [NumberDistribution.from_texts(texts, answer_mark=self.answer_mark) for texts in samples]
+        found = beam_texts(self.model, self.tokenizer, ids, self.num_candidates, *sizes)
+        columns = [tuple(zip(*beams, strict=True)) for beams in found]
+        return [NumberDistribution.from_texts(texts, logs, self.answer_mark) for texts, logs in columns]
+
+    def _exact(self, prompts: list[list[int]]) -> list[NumberDistribution]:
+        assert self.formats is not None
+        ends = generation_config(self.model, self.tokenizer).eos_token_id
+        table = candidate_log_probs(self.model, self.tokenizer, prompts, self._trie, ends, self.batch_size)
+        certain = math.log(1)
+        return [
+            NumberDistribution.from_texts(self.formats, row, self.answer_mark, log_total=certain)
+            for row in table.tolist()
+        ]
+
+    def _ids(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[list[int]]:
+        texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+        if texts and len(texts) < len(prompts):
+            raise ValueError("The prompts are texts and token ids mixed: give either.")
+        ids = self._encoder.encode_prompts(texts) if texts else [[int(i) for i in prompt] for prompt in prompts]
+        for row, prompt in enumerate(ids):
+            if not prompt:
+                raise ValueError(f"Prompt {row} has no tokens: there is nothing to go on from.")
+        return ids

@@ -1,0 +1,118 @@
+"""One token after another, of many rows at once, each of which may go on in several ways."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+
+from ..evaluation.generate import pad_prompts
+
+
+@dataclass(frozen=True)
+class State:
+    """Rows, and what comes next.
+
+    Attributes:
+        source, mask: prompts and their attention mask, `[n, S]`.
+        path: what was written after the prompt, `[n, t]`; of an encoder-decoder, with its start token.
+        logits: of the next token, `[n, V]`, float32 or float64.
+        cache: the model's memory of all this; None for a model that has none, which then reads everything again.
+        encoded: what the encoder made of the prompts, `[n, S, H]`; None for a decoder.
+    """
+
+    source: Tensor
+    mask: Tensor
+    path: Tensor
+    logits: Tensor
+    cache: Any = None
+    encoded: Tensor | None = None
+
+
+class Stepper:
+    """Feeds a model prompts and tokens.
+
+    Args:
+        model: a decoder or an encoder-decoder, in evaluation mode.
+        tokenizer: its tokenizer, with a padding token.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.is_seq2seq = bool(model.config.is_encoder_decoder)
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._known = set(signature(base.forward).parameters)
+        # Of a prompt the last logits alone; and of experts no balancing loss, which does not go with a cache.
+        options = {"logits_to_keep": 1, "output_router_logits": False}
+        self._options = {name: value for name, value in options.items() if name in self._known}
+
+    @property
+    def takes_padding(self) -> bool:
+        """Whether prompts of different lengths can be in one batch: a decoder has to be told the positions."""
+        return self.is_seq2seq or "position_ids" in self._known
+
+    @torch.inference_mode()
+    def start(self, prompts: Sequence[Sequence[int]]) -> State:
+        """Read prompts; of different lengths only where the model `takes_padding`."""
+        batch = pad_prompts(self.model, self.tokenizer, prompts).to(self.model.device)
+        source, mask = batch["input_ids"], batch["attention_mask"]
+        path = source.new_zeros((len(source), 0))
+        if self.is_seq2seq:
+            path = torch.full_like(source[:, :1], self._start_token())
+        return self._forward(source, mask, path)
+
+    @torch.inference_mode()
+    def step(self, state: State, rows: Tensor, tokens: Tensor) -> State:
+        """Go on from some of the rows.
+
+        Args:
+            state: is left as it is.
+            rows: which row each new one goes on from, `[m]`; any number of times.
+            tokens: what comes next in it, `[m]`.
+        """
+        rows, tokens = rows.to(state.source.device), tokens.to(state.source.device)
+        path = torch.cat([state.path[rows], tokens[:, None]], dim=1)
+        cache = deepcopy(state.cache)
+        if cache is not None:
+            cache.reorder_cache(rows)
+        encoded = None if state.encoded is None else state.encoded[rows]
+        return self._forward(state.source[rows], state.mask[rows], path, cache, encoded)
+
+    def _forward(
+        self, source: Tensor, mask: Tensor, path: Tensor, cache: Any = None, encoded: Tensor | None = None
+    ) -> State:
+        make = self._seq2seq_inputs if self.is_seq2seq else self._decoder_inputs
+        inputs = make(source, mask, path, cache, encoded)
+        if cache is not None:
+            inputs["past_key_values"] = cache
+        output = self.model(**inputs, **self._options, use_cache=True)
+        logits = output.logits[:, -1]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        encoded = getattr(output, "encoder_last_hidden_state", None) if encoded is None else encoded
+        return State(source, mask, path, logits, getattr(output, "past_key_values", None), encoded)
+
+    def _decoder_inputs(self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, _: Any) -> dict[str, Any]:
+        whole, mask = torch.cat([source, path], dim=1), torch.cat([mask, torch.ones_like(path)], dim=1)
+        inputs = {"input_ids": whole, "attention_mask": mask}
+        if "position_ids" in self._known:
+            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0)
+        if cache is None:
+            return inputs
+        return {name: value if name == "attention_mask" else value[:, -1:] for name, value in inputs.items()}
+
+    def _seq2seq_inputs(
+        self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, encoded: Tensor | None
+    ) -> dict[str, Any]:
+        inputs: dict[str, Any] = {"attention_mask": mask}
+        inputs["decoder_input_ids"] = path if cache is None else path[:, -1:]
+        if encoded is None:
+            return inputs | {"input_ids": source}
+        return inputs | {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+
+    def _start_token(self) -> int:
+        own = self.model.generation_config.decoder_start_token_id
+        return own if own is not None else self.model.config.decoder_start_token_id

@@ -1,0 +1,67 @@
+"""Whether a predictive distribution of numbers is to be believed: its score, and how often its interval is right."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .bootstrap import Resampling, Sample, mean, score
+from .score import Score
+from .weighted import crps, weighted_quantile
+
+COVERAGE = 0.8
+_ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
+
+
+def central_interval(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float] | None:
+    """The quantiles at 10 and 90 %; None without values.
+
+    Args:
+        values: ascending.
+        weights: of each, summing to 1.
+    """
+    if not values:
+        return None
+    low, high = (weighted_quantile(values, weights, level) for level in _ENDS)
+    return low, high
+
+
+def score_distributions(
+    values: Sequence[Sequence[float]],
+    weights: Sequence[Sequence[float]],
+    targets: Sequence[float],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Score]:
+    """Calibration of the rows that have a distribution, with intervals.
+
+    Args:
+        values: the numbers of each row, ascending; a row without any is left out.
+        weights: of each number, summing to 1 in a row.
+        targets: the true numbers, one a row.
+        confidence, resamples, seed: of the bootstrap over rows; `resamples=0` gives no intervals.
+
+    Returns:
+        crps: mean of the continuous ranked probability score, in the targets' unit; lower is better.
+        coverage_80: share of rows whose true number lies in the central interval, ends included. Numbers come in
+            steps, so that a calibrated model reaches 0.8 or a little more.
+        interval_width_80: mean width of that interval. Narrow is good only where the coverage is right.
+        NaN where no row has a distribution.
+
+    Raises:
+        ValueError: lengths differ.
+    """
+    if not len(values) == len(weights) == len(targets):
+        raise ValueError(f"{len(values)} rows of values, {len(weights)} of weights and {len(targets)} targets")
+    rows = [row for row in zip(values, weights, targets, strict=True) if len(row[0])]
+    columns = np.array([_row(*row) for row in rows]).reshape(-1, 3).T
+    resampling = Resampling(confidence, resamples, seed)
+    names = ("crps", "coverage_80", "interval_width_80")
+    return {name: score(Sample(mean, (column,)), resampling) for name, column in zip(names, columns, strict=True)}
+
+
+def _row(values: Sequence[float], weights: Sequence[float], true: float) -> tuple[float, float, float]:
+    low, high = central_interval(values, weights) or (math.nan, math.nan)
+    return crps(values, weights, true), float(low <= true <= high), high - low
