@@ -9,21 +9,15 @@ tokens, and so is every digit and sign.
 import sys
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tiny_words import texts_of, word_tokenizer
+from tokenizers import processors
 from transformers import PreTrainedTokenizerFast, T5Config
 
 from ntl_hf.data import make_arithmetic
 
-SPECIAL = ["<pad>", "</s>", "<unk>"]
-
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    core = Tokenizer(models.WordLevel(unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[A-Za-z]+|[^A-Za-z]"), "isolated")
-    core.decoder = decoders.Fuse()
-    rows = make_arithmetic("train", max_rows=5000)
-    texts = (row["prompt"] + row["completion"] for row in rows)
-    core.train_from_iterator(texts, trainers.WordLevelTrainer(special_tokens=SPECIAL, show_progress=False))
+    core = word_tokenizer(texts_of(make_arithmetic("train", max_rows=5000)))
     core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 

@@ -2,6 +2,7 @@
 
 from .answer import final_answer
 from .arithmetic import make_arithmetic
+from .calculations import make_calculations
 from .cnn_dailymail import load_cnn_dailymail
 from .columns import map_columns, read_targets
 from .encode import TextEncoder, check_text_columns, right_padding_collator
@@ -12,13 +13,17 @@ from .mathematics_modules import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES
 from .multiplication import make_multiplication
 from .multirc import load_multirc
 from .named import is_data_file, load_named
+from .noise import best_scores
 from .plain_numbers import clean_numbers
+from .ratings import make_ratings
+from .readings import make_readings
 from .rjokes import load_rjokes
 
 __all__ = [
     "PAPER_EXTRAPOLATION_MODULES",
     "PAPER_MODULES",
     "TextEncoder",
+    "best_scores",
     "check_text_columns",
     "clean_numbers",
     "extract_answer",
@@ -32,7 +37,10 @@ __all__ = [
     "load_named",
     "load_rjokes",
     "make_arithmetic",
+    "make_calculations",
     "make_multiplication",
+    "make_ratings",
+    "make_readings",
     "map_columns",
     "read_targets",
     "right_padding_collator",

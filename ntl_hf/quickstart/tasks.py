@@ -5,20 +5,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
+from datasets import Dataset
+
+from ..data.calculations import draw_calculation
+from ..data.noise import RoundedGaussian
+from ..data.readings import LARGEST, NOISE_SD, WIDTH, draw_reading, write_reading
 from .scores import score
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-WIDTH = 3  # digits of an answer
-LARGEST = 10**WIDTH - 1
 TOKENS_PER_ANSWER = WIDTH + 1  # the digits and the end token, one token each
-NOISE_SD = 15.0
-# Means closer to 0 or 999 than this are not drawn, so that clipping the noise changes nothing (1 reading in 30,000 at
-# the very ends) and the best answer stays the mean.
-MARGIN = math.ceil(4 * NOISE_SD)
 
 
 @dataclass(frozen=True)
@@ -38,35 +33,13 @@ class Task:
     noise_sd: float = 0.0
 
 
-def draw_reading(random: Random) -> tuple[str, int]:
-    """`23+07*4=` and 51, for means that leave room for the noise on both sides."""
-    while True:
-        a, b, c = random.randrange(100), random.randrange(100), random.randrange(10)
-        mean = a + b * c
-        if MARGIN <= mean <= LARGEST - MARGIN:
-            return f"{a:02d}+{b:02d}*{c}=", mean
-
-
-def draw_arithmetic(random: Random) -> tuple[str, int]:
-    """`23+07=` and 30, `23-07=` and 16, or `23*07=` and 161; the second factor of a product has one digit."""
-    a, b = random.randrange(100), random.randrange(100)
-    match random.choice("+-*"):
-        case "+":
-            return f"{a:02d}+{b:02d}=", a + b
-        case "-":
-            a, b = max(a, b), min(a, b)
-            return f"{a:02d}-{b:02d}=", a - b
-        case _:
-            return f"{a:02d}*{b % 10:02d}=", a * (b % 10)
-
-
 TASKS = (
     Task("readings", f"Readings with noise of standard deviation {NOISE_SD:g}", draw_reading, NOISE_SD),
-    Task("arithmetic", "Exact arithmetic", draw_arithmetic),
+    Task("arithmetic", "Exact arithmetic", draw_calculation),
 )
 
 
-def make_rows(task: Task, size: int, seed: int, exclude: Collection[str] = ()) -> "Dataset":
+def make_rows(task: Task, size: int, seed: int, exclude: Collection[str] = ()) -> Dataset:
     """Generate one split.
 
     Args:
@@ -79,18 +52,16 @@ def make_rows(task: Task, size: int, seed: int, exclude: Collection[str] = ()) -
         A data set with the columns `prompt` and `completion` (text), `value` (the completion as a number) and `mean`
         (the answer before the noise).
     """
-    from datasets import Dataset
-
     random = Random(f"{task.name}/{seed}")
+    noise = RoundedGaussian(task.noise_sd, 0, LARGEST)
     exclude = set(exclude)
     rows: list[dict[str, str | int]] = []
     while len(rows) < size:
         prompt, mean = task.draw(random)
         if prompt in exclude:
             continue
-        noise = random.gauss(0.0, task.noise_sd) if task.noise_sd else 0.0
-        value = min(LARGEST, max(0, round(mean + noise)))
-        rows.append({"prompt": prompt, "completion": f"{value:0{WIDTH}d}", "value": value, "mean": mean})
+        value = noise.draw(random, mean)
+        rows.append({"prompt": prompt, "completion": write_reading(value), "value": value, "mean": mean})
     return Dataset.from_list(rows)
 
 
@@ -102,7 +73,7 @@ def best_possible(task: Task, values: list[int], means: list[int]) -> dict[str, 
     """
     cross_entropy = sum(_surprise(v - m, task.noise_sd) for v, m in zip(values, means, strict=True)) / len(values)
     return {
-        **score([f"{mean:0{WIDTH}d}" for mean in means], values),
+        **score([write_reading(mean) for mean in means], values),
         "ce": cross_entropy / TOKENS_PER_ANSWER,
         "number_mass": 1.0,
     }

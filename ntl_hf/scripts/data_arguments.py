@@ -16,7 +16,9 @@ class DataArguments:
         metadata={
             "help": "A data set by name: 'gsm8k'; 'mathematics' (DeepMind Mathematics v1.0); 'arithmetic' (its module "
             "arithmetic__add_sub_multiple, 33,333 rows of each level, or generated in its form); 'multiplication' (1 "
-            "to 6 digits a factor, generated); 'rjokes'; 'multirc'; 'cnn_dailymail' (no numbers, a control).",
+            "to 6 digits a factor, generated); 'calculations' (sums, differences, products in one width, generated); "
+            "'readings' (noisy values of small expressions, generated); 'ratings' (reviews with a score from 0 to 10, "
+            "generated); 'rjokes'; 'multirc'; 'cnn_dailymail' (no numbers, a control).",
             "choices": list(TASKS),
         },
     )
@@ -56,7 +58,8 @@ class DataArguments:
         default=False, metadata={"help": "multirc: only the questions whose right answers are one number."}
     )
     generator_seed: int = field(
-        default=0, metadata={"help": "arithmetic, multiplication: the seed of the generated rows."}
+        default=0,
+        metadata={"help": "arithmetic, multiplication, calculations, readings, ratings: the seed of generated rows."},
     )
     generator_scale: str = field(
         default="full",

@@ -8,6 +8,7 @@ from datasets import Dataset, IterableDataset
 
 from ..data import (
     arithmetic,
+    calculations,
     cnn_dailymail,
     gsm8k,
     load_cnn_dailymail,
@@ -16,10 +17,15 @@ from ..data import (
     load_multirc,
     load_rjokes,
     make_arithmetic,
+    make_calculations,
     make_multiplication,
+    make_ratings,
+    make_readings,
     mathematics,
     multiplication,
     multirc,
+    ratings,
+    readings,
     rjokes,
 )
 
@@ -80,6 +86,18 @@ def _multiplication(data_args: Any, split: str, limit: int | None) -> Dataset:
     return make_multiplication(split, data_args.generator_seed, limit)
 
 
+def _calculations(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return make_calculations(split, data_args.generator_seed, limit)
+
+
+def _readings(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return make_readings(split, data_args.generator_seed, limit)
+
+
+def _ratings(data_args: Any, split: str, limit: int | None) -> Dataset:
+    return make_ratings(split, data_args.generator_seed, limit)
+
+
 def _rjokes(data_args: Any, split: str, limit: int | None) -> Dataset:
     return load_rjokes(_folder(data_args, "train.tsv, dev.tsv and test.tsv, or the same with .gz"), split)
 
@@ -113,6 +131,9 @@ TASKS: dict[str, Task] = {
     ),
     "arithmetic": Task(_arithmetic, arithmetic.SPLITS, ("data_path", "generator_seed", "generator_scale")),
     "multiplication": Task(_multiplication, multiplication.SPLITS, ("generator_seed",)),
+    "calculations": Task(_calculations, calculations.SPLITS, ("generator_seed",)),
+    "readings": Task(_readings, readings.SPLITS, ("generator_seed",)),
+    "ratings": Task(_ratings, ratings.SPLITS, ("generator_seed",)),
     "rjokes": Task(_rjokes, rjokes.SPLITS),
     "multirc": Task(_multirc, multirc.SPLITS, ("data_path", "numeric_only"), is_numeric=False),
     "cnn_dailymail": Task(_cnn_dailymail, cnn_dailymail.SPLITS, is_numeric=False),

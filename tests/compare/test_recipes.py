@@ -8,6 +8,7 @@ import pytest
 from ntl_hf.compare.cells import make_cells
 from ntl_hf.compare.evaluations import check_evaluations
 from ntl_hf.compare.plan import read_plan
+from ntl_hf.loss_terms import LOSSES
 
 ROOT = Path(__file__).parents[2]
 COMPARISONS = sorted((ROOT / "recipes").glob("*/compare-*.yaml"))
@@ -27,10 +28,12 @@ def test_every_cell_and_evaluation_is_accepted(path):
 @every_comparison
 def test_the_name_of_a_variant_says_what_it_is(path):
     """The paper's code has commands that train another loss than their name says."""
+    named = "|".join(["NTL", *LOSSES])
     for cell in make_cells(read_plan(path), ["--use_cpu", "true"]):
-        assert (cell.ntl["weight"] > 0) == ("NTL" in cell.variant)
+        assert (cell.ntl["weight"] > 0) == bool(re.search(rf"\b({named})\b", cell.variant, re.IGNORECASE))
         assert (cell.ntl["gaussian_sigma"] > 0) == ("GCE" in cell.variant)
-        for loss, weight in re.findall(r"NTL-(\w+) ([\d.]+)", cell.variant):
+        assert (cell.ntl["place_weights"] != "none") == ("by place" in cell.variant)
+        for loss, weight in re.findall(rf"\b({'|'.join(LOSSES)})(?: by place)? ([\d.]+)", cell.variant, re.IGNORECASE):
             assert (cell.ntl["loss"], cell.ntl["weight"]) == (loss.lower(), float(weight))
 
 

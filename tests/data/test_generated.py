@@ -1,4 +1,4 @@
-"""Generated arithmetic and multiplication: right answers, the same rows for a seed, splits that share nothing."""
+"""Generated sets: right answers of exact ones, the same rows for a seed, splits that share nothing."""
 
 import random
 import re
@@ -7,14 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntl_hf.data import make_arithmetic, make_multiplication
+from ntl_hf.data import make_arithmetic, make_calculations, make_multiplication, make_ratings, make_readings
 from ntl_hf.data.arithmetic import SCALES
 from ntl_hf.data.expressions import random_expression
 
-MAKERS = {"arithmetic": make_arithmetic, "multiplication": make_multiplication}
+MAKERS = {
+    "arithmetic": make_arithmetic,
+    "multiplication": make_multiplication,
+    "calculations": make_calculations,
+    "readings": make_readings,
+    "ratings": make_ratings,
+}
 PHRASE = re.compile(r"Question: (?:What is the value of |What is |Evaluate |Calculate )?([-+* ()0-9]+)[.?]?\nAnswer:")
-SPLITS = [("arithmetic", "train"), ("arithmetic", "interpolate"), ("arithmetic", "extrapolate")]
-SPLITS += [("multiplication", "train"), ("multiplication", "test")]
+EXACT = [("arithmetic", "train"), ("arithmetic", "interpolate"), ("arithmetic", "extrapolate")]
+EXACT += [("multiplication", "train"), ("multiplication", "test")]
+SPLITS = EXACT + [("calculations", split) for split in ("train", "interpolate", "extrapolate")]
+SPLITS += [(task, split) for task in ("readings", "ratings") for split in ("train", "test")]
 
 
 def expression(row):
@@ -43,7 +51,7 @@ def test_an_expression_is_worth_its_value(seed, value, operations, digits):
     assert re.fullmatch(r"[-+ ()0-9]+", text)
 
 
-@pytest.mark.parametrize(("task", "split"), SPLITS)
+@pytest.mark.parametrize(("task", "split"), EXACT)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_answers_are_what_python_says(task, split, seed):
     rows = MAKERS[task](split, seed, max_rows=3000)
@@ -107,3 +115,34 @@ def test_the_small_scale_is_one_operation_and_extrapolates_to_two():
         for row in make_arithmetic(split, max_rows=500, scale="small"):
             assert len(re.findall("[+-] ", row["prompt"])) == operations, row["prompt"]
             assert eval(expression(row)) == row["target"]
+
+
+# ---- Calculations in one width ----
+
+
+def parts(row):
+    left, operation, right = re.fullmatch(r"(\d\d)([-+*])(\d\d)=", row["prompt"]).groups()
+    return int(left), operation, int(right)
+
+
+@pytest.mark.parametrize("split", ["train", "interpolate", "extrapolate"])
+def test_calculations_are_what_python_says(split):
+    results = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+    rows = make_calculations(split, 3)
+    for row in rows:
+        left, operation, right = parts(row)
+        value = results[operation](left, right)
+        assert row["completion"] == f"{value:03d}" and row["target"] == value >= 0
+        limit = 7 if operation == "*" else 70
+        assert (left >= 70 and right >= limit) == (split == "extrapolate")
+    assert {parts(row)[1] for row in rows} == set(results)
+
+
+def test_no_seed_trains_on_a_calculation_that_another_tests():
+    train = {(operation, frozenset(rest)) for seed in range(3) for *rest, operation in _reordered("train", seed)}
+    for split in ("interpolate", "test", "extrapolate"):
+        assert not train & {(operation, frozenset(rest)) for *rest, operation in _reordered(split, 5)}
+
+
+def _reordered(split, seed):
+    return ((left, right, operation) for left, operation, right in map(parts, make_calculations(split, seed)))

@@ -27,7 +27,7 @@ def mathematics_in(folder, rows=4):
 
 
 def test_tasks_that_need_no_files():
-    for task in ("arithmetic", "multiplication"):
+    for task in ("arithmetic", "multiplication", "readings", "ratings"):
         args = DataArguments(task=task, max_train_samples=30, max_eval_samples=20)
         train, test = load_data(args, evaluates=True)
         assert (len(train), len(test)) == (30, 20)
@@ -174,7 +174,7 @@ def test_columns_that_are_not_json():
 
 def test_every_task_has_the_same_columns():
     mapped = map_columns(Dataset.from_list([{"q": "1+1", "a": "2"}]), MAPPING, "rows")
-    for task in ("arithmetic", "multiplication"):
+    for task in ("arithmetic", "multiplication", "ratings"):
         rows, _ = load_data(DataArguments(task=task, max_train_samples=2), evaluates=False)
         assert all(rows.features[name] == kind for name, kind in mapped.features.items())
         assert all(completion.startswith(" ") for completion in rows["completion"])
