@@ -55,11 +55,10 @@ class Balance:
         self._sums = None
         sizes = torch.stack([ce, *terms])
         sizes = (sizes.sqrt() if root else sizes) / torch.stack([labels, *[numbers] * len(terms)]).clamp_min(1)
-        if self._sizes is None:
-            self._sizes = sizes
+        known = torch.zeros_like(sizes) if self._sizes is None else self._sizes.to(sizes)
+        found = torch.where(known[0] > 0, torch.lerp(sizes, known, _MEMORY), sizes)
         # A step without numbers says nothing.
-        found = torch.lerp(sizes, self._sizes.to(sizes), _MEMORY)
-        self._sizes = torch.where(numbers > 0, found, self._sizes.to(sizes))
+        self._sizes = torch.where(numbers > 0, found, known)
         self._write()
 
     def _write(self) -> None:

@@ -43,8 +43,9 @@ class NTLoss(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        common = {"digits_only": digits_only, "reweigh": reweigh, "squash_factor": squash_factor}
-        config = NTLConfig(weight=1.0, loss=loss, **common, **options)
+        config = NTLConfig(
+            weight=1.0, loss=loss, digits_only=digits_only, reweigh=reweigh, squash_factor=squash_factor, **options
+        )
         if config.balance != "none":
             raise ValueError("`balance` is for the trainers, which know the steps that it is made over.")
         self.vocab = NumberVocab.from_tokenizer(tokenizer, digits_only)

@@ -1,6 +1,7 @@
 """The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
 
 import math
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 # Those of the paper, arXiv 2411.02083, and then the others; `losses` has the formulas.
 PAPER_LOSSES = ("was", "mse", "mae", "huber", "lp")
 LOSSES = (*PAPER_LOSSES, "crps", "energy", "mmd", "smmd", "dist2", "del", "raft", "number")
+
+
+# Not the one of an exponent: `was:1e+06`.
+_SEPARATOR = re.compile(r"(?<![0-9.][eE])\+")
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,10 @@ class LossTerm:
     weight: float | None = None
 
     def __str__(self) -> str:
-        return self.name if self.weight is None else f"{self.name}:{self.weight:g}"
+        if self.weight is None:
+            return self.name
+        short = f"{self.weight:g}"
+        return f"{self.name}:{short if float(short) == self.weight else repr(self.weight)}"
 
 
 def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
@@ -40,7 +48,7 @@ def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
     text = _text(setting, spec)
     terms: list[LossTerm] = []
     start = 0
-    for part in text.split("+"):
+    for part in _SEPARATOR.split(text):
         term = _read_term(setting, text, start, part)
         if term.name in [other.name for other in terms]:
             raise _error(setting, text, start, f"'{term.name}' comes twice")

@@ -10,14 +10,25 @@ DIGIT_IDS = range(4, 14)  # of tests/tiny.py's tokenizer
 
 
 def step_gradients(
-    model: Any, batches: list[dict[str, torch.Tensor]], weight: float = 0.3, reweigh: bool = False, sigma: float = 0
+    model: Any,
+    batches: list[dict[str, torch.Tensor]],
+    weight: float = 0.3,
+    reweigh: bool = False,
+    sigma: float = 0,
+    number_sum: Any = None,
 ) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
-    """Gradients of the trainable parameters, and the loss and its parts."""
+    """Gradients of the trainable parameters, and the loss and its parts.
+
+    Args:
+        number_sum: another number loss: a function of aligned logits `[B, T, V]` and labels, summed over all tokens.
+    """
     model = copy.deepcopy(model).double().train()
     ce, ntl, tokens, numbers, soft_ce = 0.0, 0.0, 0, 0, 0.0
     for batch in batches:
-        parts = _sums(*_logits_and_labels(model, batch), reweigh, sigma)
-        ce, ntl, tokens, numbers = ce + parts[0], ntl + parts[1], tokens + parts[2], numbers + parts[3]
+        logits, labels = _logits_and_labels(model, batch)
+        parts = _sums(logits, labels, reweigh, sigma)
+        number_part = parts[1] if number_sum is None else number_sum(logits, labels)
+        ce, ntl, tokens, numbers = ce + parts[0], ntl + number_part, tokens + parts[2], numbers + parts[3]
         soft_ce += parts[4]
     loss = soft_ce / tokens + weight * ntl / max(numbers, 1)
     loss.backward()

@@ -14,18 +14,28 @@ from trl import TrlParser
 
 from ntl_hf import NTLCallback, NTLConfig, NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
 from ntl_hf.arguments import resolve_ntl_config
-from ntl_hf.config import FILE_NAME, LOSSES, SCHEDULES
+from ntl_hf.config import FILE_NAME
+from ntl_hf.config_checks import CHOICES
+from ntl_hf.loss_terms import LOSSES
 
 ARGUMENT_CLASSES = [NTLTrainingArguments, NTLSeq2SeqTrainingArguments, NTLSFTConfig]
 every_class = pytest.mark.parametrize("arguments_class", ARGUMENT_CLASSES, ids=lambda cls: cls.__name__)
 OTHER = NTLConfig(
     weight=0.5,
-    loss="lp",
+    loss="lp+huber:0.25",
     digits_only=False,
     reweigh=True,
     gaussian_sigma=1.5,
     p=3.0,
     huber_delta=2.0,
+    energy_beta=1.5,
+    kernel_sigma=1.0,
+    dist2_temperature=0.5,
+    raft_grid=[1.0, 2.0, 3.0],
+    number_error="log",
+    place_weights="ntil",
+    place_base=1.5,
+    balance="gradient",
     weight_schedule="cosine",
     warmup_steps=0.1,
     head="logits",
@@ -33,10 +43,34 @@ OTHER = NTLConfig(
 BAD = [
     ({"gaussian_sigma": -1}, r"`{}gaussian_sigma` is -1; it must be a finite number, 0 or more"),
     ({"gaussian_sigma": 1.0, "squash_factor": 2.0}, r"`{}squash_factor` goes with .*Remove one"),
-    ({"loss": "wasserstein"}, r"`{}loss` is 'wasserstein', which is unknown\. Did you mean 'was'\?"),
-    ({"loss": "MAE"}, r"`{}loss` is 'MAE'.*Did you mean 'mae'\? Choose one of: was, mse, mae, huber, lp"),
-    ({"loss": "xyz"}, r"`{}loss` is 'xyz', which is unknown\. Choose"),
-    ({"loss": None}, r"`{}loss` is None"),
+    (
+        {"loss": "wasserstein"},
+        r"`{}loss` is 'wasserstein'; at character 1: 'wasserstein' is unknown\. Did you mean 'was'",
+    ),
+    ({"loss": "MAE"}, r"`{}loss` is 'MAE'.*Did you mean 'mae'\? Choose one of: was, mse, mae, huber, lp, crps"),
+    ({"loss": "xyz"}, r"`{}loss` is 'xyz'; at character 1: 'xyz' is unknown\. Choose"),
+    ({"loss": None}, r"`{}loss` is None; it must be a text"),
+    ({"loss": []}, r"`{}loss` is \[\]; it must be a text"),
+    ({"loss": ["was", 3]}, r"`{}loss` has 3 in its list; write terms such as"),
+    ({"loss": "was+crps:0"}, r"`{}loss` is 'was\+crps:0'; at character 10: the weight '0' is no number above 0"),
+    ({"loss": "was+was:2"}, r"`{}loss` is .*at character 5: 'was' comes twice"),
+    ({"loss": "raft+number"}, r"`{}loss`: 'raft' is for answers of one token, 'number' for longer ones\. Choose one"),
+    ({"loss": "crps", "reweigh": True}, r"`{0}reweigh` is for losses with a largest value.*`{0}loss` is 'crps'"),
+    ({"loss": "number", "place_weights": "ntil"}, r"`{}place_weights` weigh single tokens; 'number' has places"),
+    ({"loss": "del:1+number:2", "place_weights": "del"}, r"`{}place_weights` weigh.*'del:1\+number:2'.*'none'"),
+    ({"energy_beta": 2}, r"`{}energy_beta` is 2; it must be a finite number, above 0 and below 2"),
+    ({"energy_beta": 0}, r"`{}energy_beta` is 0; .*above 0 and below 2"),
+    ({"kernel_sigma": 0.0}, r"`{}kernel_sigma` is 0\.0; it must be a finite number, above 0"),
+    ({"dist2_temperature": -1}, r"`{}dist2_temperature` is -1; .*above 0"),
+    ({"place_base": 0}, r"`{}place_base` is 0; .*above 0"),
+    ({"raft_grid": "1,2"}, r"`{}raft_grid` is '1,2'; it must be a list of answers"),
+    ({"raft_grid": [1]}, r"`{}raft_grid` is \[1\]; it must have two or more answers"),
+    ({"raft_grid": [1, 1.0]}, r"`{}raft_grid` is \[1, 1\.0\]; it must have two or more"),
+    ({"raft_grid": [1, -2]}, r"`{}raft_grid` is -2; it must be a finite number, 0 or more"),
+    ({"number_error": "realtive"}, r"`{}number_error` is 'realtive'.*Did you mean 'relative'"),
+    ({"place_weights": "nitl"}, r"`{}place_weights` is 'nitl'.*Did you mean 'ntil'"),
+    ({"balance": "losses"}, r"`{}balance` is 'losses'.*Did you mean 'loss'"),
+    ({"balance": None}, r"`{}balance` is None"),
     ({"weight_schedule": "linaer"}, r"`{}weight_schedule` is 'linaer'.*Did you mean 'linear'"),
     ({"weight": -0.1}, r"`{}weight` is -0\.1; it must be a finite number, 0 or more"),
     ({"weight": math.nan}, r"`{}weight` is nan"),
@@ -75,10 +109,16 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
     "settings",
     [
         *({"loss": loss} for loss in LOSSES),
-        *({"weight_schedule": schedule} for schedule in SCHEDULES),
+        *({"weight_schedule": schedule} for schedule in CHOICES["weight_schedule"]),
         *({"weight": weight} for weight in (0, 0.0, 1, 1e6)),
         *({"squash_factor": factor} for factor in (None, 1.0001, 2)),
         *({"p": p} for p in (1, 1.5, 2)),
+        *({name: choice} for name, choices in CHOICES.items() for choice in choices),
+        *({"energy_beta": beta} for beta in (0.01, 1, 1.99)),
+        {"raft_grid": [0, 9]},
+        {"loss": "raft", "place_weights": "ntil"},
+        {"loss": "was+number", "place_weights": "del"},
+        {"loss": "was:0.5+crps:0.5", "squash_factor": 2},
         {"warmup_steps": 0.5},
         {"warmup_steps": 1000},
     ],
@@ -91,7 +131,9 @@ def test_settings_at_the_edge_of_their_range(settings: dict[str, Any]) -> None:
 # On disk
 
 
-@pytest.mark.parametrize("config", [NTLConfig(), OTHER, NTLConfig(squash_factor=5.0)])
+@pytest.mark.parametrize(
+    "config", [NTLConfig(), OTHER, NTLConfig(squash_factor=5.0), NTLConfig(loss="number:0.1+crps")]
+)
 def test_save_and_load(config: NTLConfig, tmp_path: Path) -> None:
     path = config.save(tmp_path)
     assert path == tmp_path / FILE_NAME
@@ -190,9 +232,32 @@ def test_yaml(arguments_class: Any, tmp_path: Path) -> None:
 
 
 @every_class
+@pytest.mark.parametrize(
+    "lines",
+    ["ntl_loss: crps:0.5+number:0.1", "ntl_loss: [crps:0.5, number:0.1]", "ntl_loss:\n  - crps: 0.5\n  - number: 0.1"],
+    ids=["text", "list", "list of weights"],
+)
+def test_several_losses_in_yaml(arguments_class: Any, lines: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    grid = "ntl_raft_grid: [1, 2, 5]"
+    recipe.write_text(f"output_dir: {tmp_path}\nuse_cpu: true\nbf16: false\n{lines}\n{grid}\n")
+    (arguments,) = TrlParser(arguments_class).parse_args_and_config(["--config", str(recipe)])
+    assert arguments.ntl_loss == "crps:0.5+number:0.1"
+    assert arguments.get_ntl_config() == NTLConfig(loss="crps:0.5+number:0.1", raft_grid=[1, 2, 5])
+
+
+@every_class
+def test_several_losses_and_a_grid_as_options(arguments_class: Any, tmp_path: Path) -> None:
+    words = ["--output_dir", str(tmp_path), "--use_cpu", "--bf16", "false", "--ntl_loss", "raft:2+was"]
+    words += ["--ntl_raft_grid", "1", "2", "5"]
+    (arguments,) = HfArgumentParser(arguments_class).parse_args_into_dataclasses(words)
+    assert arguments.get_ntl_config() == NTLConfig(loss="raft:2+was", raft_grid=[1, 2, 5])
+
+
+@every_class
 def test_help_shows_the_settings(arguments_class: Any) -> None:
     text = " ".join(HfArgumentParser(arguments_class).format_help().split())
-    assert "Number loss: 'was' (Wasserstein-1)" in text
+    assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1)" in text
 
 
 @every_class
@@ -252,7 +317,7 @@ def test_factors_worked_by_hand(schedule: str, warmup: float, total: int, expect
 
 
 @given(
-    schedule=st.sampled_from(SCHEDULES),
+    schedule=st.sampled_from(CHOICES["weight_schedule"]),
     warmup=st.one_of(st.floats(0, 0.99), st.integers(0, 50)),
     total=st.integers(1, 60),
     steps=st.lists(st.integers(0, 80), min_size=1, max_size=20),

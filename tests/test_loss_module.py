@@ -288,6 +288,53 @@ def test_lp_and_huber_take_their_settings() -> None:
     torch.testing.assert_close(2 * wide, ours("mse", True, False)(logits, labels))
 
 
+# Beyond the paper
+
+NEW = ["crps", "energy", "mmd", "smmd", "dist2", "del", "raft", "number", "crps:0.5+number:0.1", "was+raft:2"]
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_other_losses_shifted_and_reduced(name: str) -> None:
+    """Shifting moves labels and weights, and a mean is over number tokens; what reads text reads the labels given."""
+    logits, labels = random_batch(3, 9)
+    loss, weights = NTLoss(char_tokenizer(TOKENS), loss=name), torch.rand(labels.shape)
+    each = loss(logits, labels, reduction="none", shift=True)
+    assert each.shape == labels.shape and each[:, -1].eq(0).all() and each.isfinite().all()
+    aligned = loss(logits, shift_labels(labels), reduction="none")
+    assert torch.equal(each, aligned)
+    count = ((labels[:, 1:] >= 4) & (labels[:, 1:] < 14)).sum()
+    torch.testing.assert_close(loss(logits, labels, shift=True), each.sum() / count)
+    torch.testing.assert_close(loss(logits, labels, reduction="sum", shift=True), each.sum())
+    moved = F.pad(weights[:, 1:], (0, 1)) * (shift_labels(labels) >= 4) * (shift_labels(labels) < 14)
+    torch.testing.assert_close(loss(logits, labels, weights, shift=True), (each * moved).sum() / moved.sum())
+    _, with_ce = loss.with_cross_entropy(logits, labels, shift=True)
+    torch.testing.assert_close(with_ce, each.sum() / count)
+    value, gradient = value_and_gradient(loss, logits, torch.full_like(labels, 20))
+    assert value == 0 and gradient.eq(0).all()
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_impossible_tokens_in_other_losses(name: str) -> None:
+    logits, labels = random_batch()
+    logits[..., 30:] = -math.inf
+    logits[..., 9:12] = -math.inf
+    labels[(labels >= 9) & (labels < 14)] = 8
+    if name == "dist2":  # asks for what is impossible
+        logits = logits.clamp_min(-1e4)
+    value, gradient = value_and_gradient(NTLoss(char_tokenizer(TOKENS), loss=name), logits, labels)
+    assert value.isfinite() and gradient.isfinite().all()
+
+
+def test_a_sum_is_the_sum_of_its_terms() -> None:
+    logits, labels = random_batch()
+    tokenizer = char_tokenizer(TOKENS)
+    parts = {name: NTLoss(tokenizer, loss=name)(logits, labels) for name in ("crps", "number", "raft", "was")}
+    found = NTLoss(tokenizer, loss="crps:0.5+number:0.1+was")(logits, labels)
+    torch.testing.assert_close(found, 0.5 * parts["crps"] + 0.1 * parts["number"] + parts["was"])
+    found = NTLoss(tokenizer, loss="raft+crps")(logits, labels)
+    torch.testing.assert_close(found, parts["raft"] + parts["crps"])
+
+
 # Predicted numbers
 
 
@@ -360,12 +407,16 @@ def test_bad_input(arguments: dict[str, Any], error: type[Exception], message: s
     [
         ({"loss": "wass"}, "'wass'.*Did you mean 'was'"),
         ({"loss": "MSE"}, "'MSE'.*Did you mean 'mse'"),
-        ({"loss": "cross entropy"}, "Choose one of: was, mse, mae, huber, lp"),
+        ({"loss": "cross entropy"}, "Choose one of: was, mse, mae, huber, lp, crps"),
         ({"squash_factor": math.nan}, "`squash_factor` is nan"),
         ({"squash_factor": 1.0}, "`squash_factor` is 1.0.*above 1"),
         ({"loss": "mse", "squash_factor": 2.0}, "'mse' has none"),
         ({"loss": "lp", "p": 0.5}, "`p` is 0.5.*1 or more"),
         ({"loss": "lp", "p": math.inf}, "`p` is inf.*finite"),
+        ({"loss": "crps+wsa"}, "at character 6: 'wsa' is unknown. Did you mean 'was'"),
+        ({"loss": "crps", "reweigh": True}, "`reweigh` is for losses with a largest value"),
+        ({"loss": "raft", "raft_grid": [1, 10]}, "`raft_grid`: 10 is no number token"),
+        ({"balance": "loss"}, "`balance` is for the trainers"),
         ({"loss": "huber", "huber_delta": 0.0}, "`huber_delta` is 0.0.*above 0"),
         ({"loss": "huber", "huber_delta": -math.nan}, "`huber_delta` is nan"),
     ],

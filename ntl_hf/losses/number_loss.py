@@ -93,6 +93,7 @@ class NumberLoss(nn.Module):
     def _term(self, name: str, term: nn.Module, tokens: NumberTokens) -> Tensor:
         losses = term(tokens)
         if self.reweigh:
+            assert isinstance(term.largest, Tensor)  # of every loss that `reweigh` is allowed for
             losses = reweigh_by_mass(losses, tokens.need_mass(), term.largest)
         # DEL brings its own, and the loss of a whole number has no place.
         if self.place_weights != "none" and name not in ("del", "number"):

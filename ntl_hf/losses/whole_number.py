@@ -21,8 +21,9 @@ from ..number_layout.kinds import Kind
 from ..number_layout.layout import NumberLayout
 from .number_losses import number_probs
 
-# Powers of ten are kept within float32 (3.4e38), with room for a product.
-_MOST_PLACES, _LARGEST = 30, 1e30
+# The gradient multiplies a difference (`_LARGEST`), one over the unit of the last place and the factor of the loss,
+# which has to stay within float32 (3.4e38): also a probability of 0 times infinity is NaN.
+_MOST_PLACES, _LARGEST = 16, 1e16
 
 
 def expected_errors(
@@ -62,7 +63,7 @@ def log_error(error: Tensor, layout: NumberLayout) -> Tensor:
 
 
 def absolute_error(error: Tensor, layout: NumberLayout) -> Tensor:
-    """|E - y|, `[n]`, in units of the numbers; those of more than 30 digits count as if they had 30."""
+    """|E - y|, `[n]`, in units of the numbers; those of more than 16 digits count as if they had 16."""
     return error.abs() * _power(layout.whole_digits, error.dtype)
 
 
@@ -131,5 +132,5 @@ def _signed_log(x: Tensor) -> Tensor:
 
 
 def _power(exponent: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """10 to some whole number, as far as float32 goes."""
+    """10 to some whole number, -16 to 16."""
     return torch.pow(10.0, exponent.clamp(-_MOST_PLACES, _MOST_PLACES).to(dtype))

@@ -52,8 +52,8 @@ class NumberLayout:
     @property
     def is_alone(self) -> Tensor:
         """Whether the token is all of its number, `[N]`, bool."""
-        digits = self.whole_digits + self.fraction_digits
-        return (self.number >= 0) & (digits == self.width) & ~self.is_negative & self.is_readable
+        is_whole = (self.whole_digits == self.width) & (self.fraction_digits == 0)
+        return (self.number >= 0) & is_whole & ~self.is_negative & self.is_readable
 
     def select(self, rows: Tensor | slice) -> "NumberLayout":
         """Some of the entries; `number` still counts among all."""

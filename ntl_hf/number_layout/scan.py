@@ -16,6 +16,8 @@ from .layout import NumberLayout
 
 # 10^-k for more digits is 0 in float32 anyway.
 _MOST_DIGITS = 300
+# By their values: `torch.compile` takes the comparison of a tensor with a member of an enum for `False`.
+_OPERANDS = tuple(kind.value for kind in (Kind.DIGITS, Kind.POINT, Kind.MINUS, Kind.OPERAND, Kind.OPAQUE))
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,14 @@ class TokenRow:
 
     def before(self, x: Tensor, at_start: int = 0) -> Tensor:
         """The entry of the token before, `[N]`."""
-        return F.pad(x.view(-1, self.length)[:, :-1], (1, 0), value=at_start).reshape(-1)
+        return F.pad(self._rows(x)[:, :-1], (1, 0), value=at_start).reshape(-1)
 
     def after(self, x: Tensor) -> Tensor:
         """The entry of the token after, `[N]`; 0 at the end of a row."""
-        return F.pad(x.view(-1, self.length)[:, 1:], (0, 1)).reshape(-1)
+        return F.pad(self._rows(x)[:, 1:], (0, 1)).reshape(-1)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        return x.view(-1, max(1, self.length))
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class _Joints:
 
 def scan(row: TokenRow) -> NumberLayout:
     """Find the numbers in rows of tokens."""
-    is_digits = row.kind == Kind.DIGITS
+    is_digits = row.kind == Kind.DIGITS.value
     joints = _joints(row, is_digits)
     is_sign, starts = _starts(row, is_digits, joints)
     is_member = is_digits | joints.any | is_sign
@@ -77,13 +82,15 @@ def _joints(row: TokenRow, is_digits: Tensor) -> _Joints:
     begun = starts.cumsum(0)
     left, right = (begun - 1).clamp_min(0), begun.clamp_max(len(begun) - 1)
     between = row.before(is_digits) & row.after(continues) & ~row.begins
-    point, comma = (between & (row.kind == kind) for kind in (Kind.POINT, Kind.COMMA))
+    point, comma = (between & (row.kind == kind.value) for kind in (Kind.POINT, Kind.COMMA))
+    previous = row.before(row.kind, Kind.NONE.value)
+    is_open = (
+        row.begins | (previous == Kind.NONE.value) | (previous == Kind.SPACE.value) | (previous == Kind.MINUS.value)
+    )
+    leading = (row.kind == Kind.POINT.value) & row.after(continues) & is_open
     digits = _sum_by(left, row.width)
-    after_point = _sum_by(left, starts & row.before(point)) > 0
+    after_point = _sum_by(left, starts & row.before(point | leading)) > 0
     before_point = _sum_by(left, ends & row.after(point)) > 0
-    previous = row.before(row.kind, Kind.NONE)
-    is_open = row.begins | (previous == Kind.NONE) | (previous == Kind.SPACE) | (previous == Kind.MINUS)
-    leading = (row.kind == Kind.POINT) & row.after(continues) & ~row.before(is_digits) & is_open
     return _Joints(
         point=point & ~after_point[left] & ~before_point[right],
         leading_point=leading & ~before_point[right],
@@ -95,10 +102,9 @@ def _starts(row: TokenRow, is_digits: Tensor, joints: _Joints) -> tuple[Tensor, 
     """Which tokens are signs of a number, and which begin one."""
     starts_run = is_digits & (row.begins | ~row.before(is_digits))
     unsigned = joints.leading_point | (starts_run & ~row.before(joints.any))
-    previous = row.before(row.kind, Kind.NONE)
-    operands = (Kind.DIGITS, Kind.POINT, Kind.MINUS, Kind.OPERAND, Kind.OPAQUE)
-    is_free = row.begins | ~torch.isin(previous, torch.tensor(operands, device=previous.device))
-    is_sign = (row.kind == Kind.MINUS) & row.after(unsigned & ~row.begins) & is_free
+    previous = row.before(row.kind, Kind.NONE.value)
+    is_free = row.begins | ~torch.isin(previous, torch.tensor(_OPERANDS, device=previous.device))
+    is_sign = (row.kind == Kind.MINUS.value) & row.after(unsigned & ~row.begins) & is_free
     return is_sign, is_sign | (unsigned & ~row.before(is_sign))
 
 
@@ -133,8 +139,15 @@ def _measure(row: TokenRow, number: Tensor, is_point: Tensor, is_sign: Tensor) -
 
 
 def _touches_opaque(row: TokenRow) -> Tensor:
-    is_opaque = row.kind == Kind.OPAQUE
-    return (row.before(is_opaque) & ~row.begins) | row.after(is_opaque & ~row.begins)
+    is_opaque = row.kind == Kind.OPAQUE.value
+    is_mark = (row.kind == Kind.POINT.value) | (row.kind == Kind.COMMA.value)
+    touches = _is_next_to(row, is_opaque)
+    # Also with a point or comma in between: `3.145`, where `145` is one token.
+    return touches | _is_next_to(row, is_mark & touches)
+
+
+def _is_next_to(row: TokenRow, x: Tensor) -> Tensor:
+    return (row.before(x) & ~row.begins) | row.after(x & ~row.begins)
 
 
 def _sum_before(x: Tensor, first: Tensor) -> Tensor:

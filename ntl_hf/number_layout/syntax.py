@@ -1,6 +1,6 @@
 """`NumberSyntax`: the tokens of one tokenizer that numbers are written with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class NumberSyntax:
     mark_kinds: Tensor
     _kinds: Tensor  # by token id + 1, and one entry for all ids beyond
     _begins: Tensor
+    _opens: Tensor  # digits that a WordPiece tokenizer begins a word with
     _copies: dict[tuple[str, torch.device], Tensor] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -49,15 +50,16 @@ class NumberSyntax:
         _check_digits(vocab)
         tokens = reader.tokenizer.get_vocab()
         size = max(tokens.values()) + 3
-        kinds, begins = torch.zeros(size, dtype=torch.int64), torch.zeros(size, dtype=torch.bool)
+        kinds, begins, opens = (torch.zeros(size, dtype=dtype) for dtype in (torch.int64, torch.bool, torch.bool))
         for token, token_id in tokens.items():
             kinds[token_id + 1] = Kind.OTHER if token_id in reader.special_ids else kind_of(token)
             begins[token_id + 1] = begins_word(token)
+            opens[token_id + 1] = bool(reader.prefix) and not token.startswith(reader.prefix)
         kinds[vocab.ids + 1] = Kind.DIGITS
         kinds[0] = Kind.NONE
         mark_ids = torch.isin(kinds, torch.tensor(_MARKS)).nonzero().squeeze(1)
         widths = torch.tensor([len(reader.digits_of(token) or "") for token in vocab.tokens])
-        return cls(vocab, widths, mark_ids - 1, kinds[mark_ids], kinds, begins)
+        return cls(vocab, widths, mark_ids - 1, kinds[mark_ids], kinds, begins, opens)
 
     def watched_ids(self, device: torch.device) -> Tensor:
         """Token ids of the number tokens and the marks, `[D + F]`, on a device, copied there once."""
@@ -78,7 +80,7 @@ class NumberSyntax:
         entry = (labels.clamp(-1, len(kinds) - 2) + 1).reshape(-1)
         column = self.vocab.columns(labels).reshape(-1)
         kind = kinds[entry]
-        is_digits = kind == Kind.DIGITS
+        is_digits = kind == Kind.DIGITS.value  # see scan.py
         row = TokenRow(
             kind=kind,
             begins=begins[entry],
@@ -86,7 +88,9 @@ class NumberSyntax:
             value=values[column.clamp_min(0)] * is_digits,
             length=labels.shape[-1],
         )
-        return scan(row)
+        # WordPiece marks what goes on with a word instead: digits after digits are then two numbers.
+        opens = self._on(device, "opens", self._opens)[entry] & is_digits & row.before(is_digits)
+        return scan(replace(row, begins=row.begins | opens))
 
     def _on(self, device: torch.device, name: str, tensor: Tensor) -> Tensor:
         if (name, device) not in self._copies:

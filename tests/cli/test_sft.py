@@ -21,6 +21,15 @@ def test_trains_and_saves_adapter_and_settings(recipe, tmp_path):
     assert [log["step"] for log in logs if "ntl_loss" in log] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("loss", ["crps:0.5+number:0.1", ["crps:0.5", "number:0.1"], [{"crps": 0.5}, {"number": 0.1}]])
+def test_several_losses_as_text_or_list(loss, recipe, tmp_path):
+    assert main(["sft", "--config", recipe(ntl_loss=loss, ntl_balance="loss", max_steps=1)]) == 0
+    settings = json.loads((tmp_path / "out" / "ntl_config.json").read_text())
+    assert (settings["loss"], settings["balance"]) == ("crps:0.5+number:0.1", "loss")
+    logs = json.loads((tmp_path / "out" / "trainer_state.json").read_text())["log_history"]
+    assert {"ntl_crps_loss", "ntl_number_loss", "ntl_crps_scale"} <= logs[0].keys()
+
+
 def test_resumes(recipe, tmp_path):
     assert main(["sft", "--config", recipe()]) == 0
     assert main(["sft", "--config", recipe(max_steps=4), "--resume_from_checkpoint", "true"]) == 0
@@ -52,6 +61,12 @@ REFUSED = {
     "negative weight": ({"ntl_weight": -0.3}, [], "`ntl_weight` is -0.3"),
     "NaN weight": ({"ntl_weight": float("nan")}, [], "`ntl_weight` is nan"),
     "unknown loss": ({"ntl_loss": "hubert"}, [], r"Did you mean 'huber'\?"),
+    "unknown loss in a sum": (
+        {"ntl_loss": "was+crsp:0.1"},
+        [],
+        r"at character 5: 'crsp' is unknown. Did you mean 'crps'",
+    ),
+    "losses that exclude each other": ({"ntl_loss": ["raft", "number"]}, [], "Choose one"),
     "no model": ({"model_name_or_path": None}, [], "model_name_or_path"),
     "model not there": ({"model_name_or_path": "./nowhere"}, [], "nowhere"),
     "two data sets": ({"dataset_name": "x"}, [], "Name the data"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,13 +13,15 @@ from trl.kernels import ChunkedLogProbFunction
 
 from ntl_hf import NTLConfig, NumberVocab
 from ntl_hf.head import HeadOutput, head_from_logits, slices
-from ntl_hf.head.one_pass import HeadPlan, one_pass, run
+from ntl_hf.head.one_pass import HeadPlan, make_known, one_pass, run
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import GaussianSmoothing, NumberLoss, gaussian_targets
+from ntl_hf.number_layout import NumberSyntax
 
 from ..tiny import char_tokenizer
 
 VOCAB = NumberVocab.from_tokenizer(char_tokenizer())
+SYNTAX = NumberSyntax.from_tokenizer(char_tokenizer(), VOCAB)
 POSITIONS, WIDTH, SIZE = 21, 16, 70
 CONFIGS = {
     "was": NTLConfig(),
@@ -32,6 +34,22 @@ CONFIGS = {
     "was, soft targets": NTLConfig(gaussian_sigma=1.0),
     "was reweighed, soft targets": NTLConfig(reweigh=True, gaussian_sigma=0.7),
     "mse, soft targets": NTLConfig(loss="mse", gaussian_sigma=2.0),
+    "crps": NTLConfig(loss="crps"),
+    "energy": NTLConfig(loss="energy", energy_beta=1.5),
+    "mmd": NTLConfig(loss="mmd"),
+    "smmd": NTLConfig(loss="smmd"),
+    "dist2": NTLConfig(loss="dist2", dist2_temperature=0.5),
+    "del": NTLConfig(loss="del"),
+    "raft": NTLConfig(loss="raft"),
+    "raft on a grid": NTLConfig(loss="raft:0.5", raft_grid=[1, 2, 3, 5, 8]),
+    "number": NTLConfig(loss="number"),
+    "number, log": NTLConfig(loss="number", number_error="log"),
+    "number, absolute": NTLConfig(loss="number:0.01", number_error="absolute"),
+    "sum": NTLConfig(loss="crps:0.5+number:0.1"),
+    "sum, place weights": NTLConfig(loss="was:0.5+del:0.01+number:0.1", place_weights="ntil", place_base=1.5),
+    "was, place weights": NTLConfig(place_weights="del"),
+    "was reweighed, place weights": NTLConfig(reweigh=True, place_weights="ntil"),
+    "raft and soft targets": NTLConfig(loss="raft:0.5+was:1", gaussian_sigma=1.0),
 }
 TRANSFORMS = {
     "none": LogitTransform(),
@@ -47,9 +65,18 @@ def plan_of(
     config = config or NTLConfig()
     soft_targets = gaussian_targets(VOCAB.values, VOCAB.forms, config.gaussian_sigma)
     is_smooth = config.gaussian_sigma > 0
-    number_loss = NumberLoss(config, VOCAB.values, soft_targets if is_smooth else None)
-    smoothing = GaussianSmoothing(soft_targets) if is_smooth else None
-    return HeadPlan(VOCAB, number_loss, transform, uses_mass=number_loss.reweigh, smoothing=smoothing, **options)
+    reads_text = config.reads_text
+    columns = (SYNTAX.widths, SYNTAX.mark_kinds) if reads_text else ()
+    number_loss = NumberLoss(config, VOCAB.values, soft_targets if is_smooth else None, *columns)
+    more = {
+        "uses_mass": config.reweigh or "raft" in number_loss.names,
+        "smoothing": GaussianSmoothing(soft_targets) if is_smooth else None,
+        "syntax": SYNTAX if reads_text else None,
+    }
+    return HeadPlan(VOCAB, number_loss, transform, **more, **options)
+
+
+TEXT_IDS = char_tokenizer().convert_tokens_to_ids(list("-1,234.5 "))
 
 
 def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -58,6 +85,9 @@ def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) ->
     labels = torch.where(
         torch.rand(POSITIONS) < 0.4, torch.randint(4, 14, (POSITIONS,)), torch.randint(SIZE, (POSITIONS,))
     )
+    # A number with all its marks, a single digit, and one at the end.
+    labels[:9] = torch.tensor(TEXT_IDS)
+    labels[-2:] = torch.tensor([5, 9])
     labels[torch.randperm(POSITIONS)[:masked]] = -100
     parts = (torch.randn(POSITIONS, WIDTH), 0.5 * torch.randn(SIZE, WIDTH), torch.randn(SIZE))
     hidden, weight, bias = (part.to(dtype).requires_grad_() for part in parts)
@@ -69,11 +99,14 @@ def reference(
 ) -> tuple[Tensor, HeadOutput]:
     """The slow honest way: all logits, and autograd through all of it."""
     logits = plan.transform(F.linear(hidden, weight, bias))
-    head = head_from_logits(logits, labels, plan.vocab, mean_log_probs=True, metrics=True)
+    head = head_from_logits(logits, labels, plan.vocab, mean_log_probs=True, metrics=True, syntax=plan.syntax)
     loss = plan.cross_entropy(head.log_probs, head.mean_log_probs).sum()
     if plan.dft:
         loss = -(head.log_probs.exp().detach() * head.log_probs).sum()
-    losses = plan.number_loss(head.number_logits, head.target, head.log_mass)
+    watched = head.number_logits
+    if plan.syntax is not None:  # written out: the logits of the marks after those of the numbers
+        watched = logits[:, [*plan.vocab.ids.tolist(), *plan.syntax.mark_ids.tolist()]]
+    losses = plan.number_loss(watched, head.target, head.log_mass, head.layout)
     head.number_losses = losses
     if plan.smoothing is not None:
         loss = loss + plan.smoothing(head.number_logits, head.target).sum()
@@ -123,22 +156,63 @@ def test_other_forms_of_cross_entropy(options: dict[str, Any], ntl_scale: float 
     check_against_reference(plan_of(metrics=True, **options), batch(), ntl_scale)
 
 
+@pytest.mark.parametrize("config", ["was reweighed", "sum, place weights", "raft on a grid"])
+@settings(max_examples=40)
 @given(masked=st.integers(0, POSITIONS), seed=st.integers(0, 99), rows=st.integers(1, 30), block=st.integers(1, 30))
-def test_any_mask_any_chunks(masked: int, seed: int, rows: int, block: int) -> None:
+def test_any_mask_any_chunks(config: str, masked: int, seed: int, rows: int, block: int) -> None:
+    """Chunks and blocks cut numbers anywhere, and must not change what these are worth."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_CHUNK_BYTES", rows * SIZE * 8)
         patch.setattr(slices, "_CPU_ELEMENTS", block * SIZE)
-        plan = plan_of(NTLConfig(reweigh=True), LogitTransform(softcap=3.0), metrics=True)
+        plan = plan_of(CONFIGS[config], LogitTransform(softcap=3.0), metrics=True)
         check_against_reference(plan, batch(masked=masked, seed=seed), tolerance=1e-8)
 
 
-def test_float32() -> None:
-    check_against_reference(plan_of(metrics=True), batch(torch.float32), tolerance=2e-5)
+@pytest.mark.parametrize("config", ["was", "sum, place weights", "raft"])
+def test_float32(config: str) -> None:
+    check_against_reference(plan_of(CONFIGS[config], metrics=True), batch(torch.float32), tolerance=2e-5)
 
 
-def test_finite_differences() -> None:
+@pytest.mark.parametrize("config", ["number", "sum, place weights"])
+def test_rows_are_read_for_themselves(config: str) -> None:
+    """As `[B, T]`, a number ends with its row; the same labels in one row are other numbers."""
+    hidden, weight, _, labels = batch(masked=0)
+    plan = plan_of(CONFIGS[config])
+    values = []
+    for shape in ((3, 7), (21,)):
+        loss, head = one_pass(hidden.view(*shape, WIDTH), weight, None, labels.view(shape), plan, 1.0)
+        rows = [slice(i, i + shape[-1]) for i in range(0, 21, shape[-1])]
+        alone = [one_pass(hidden[row], weight, None, labels[row], plan, 1.0) for row in rows]
+        torch.testing.assert_close(loss, sum(part[0] for part in alone))
+        found = torch.cat([part[1].number_losses for part in alone])
+        torch.testing.assert_close(head.number_losses.flatten(), found)
+        assert head.layout is not None and head.layout.number.shape == (21,)
+        values.append(found)
+    assert not torch.allclose(*values)
+
+
+@pytest.mark.parametrize("config", ["sum, place weights", "raft"])
+def test_as_an_operator_of_a_compiled_graph(config: str) -> None:
     hidden, weight, bias, labels = batch()
-    plan = plan_of(NTLConfig(reweigh=True), LogitTransform(scale=0.5, softcap=4.0), label_smoothing=0.1)
+    plan = plan_of(CONFIGS[config], metrics=True)
+    make_known(plan)
+    torch.compiler.reset()
+
+    def loss_of(*inputs: Tensor) -> Tensor:
+        return one_pass(*inputs, plan, 0.75)[0]
+
+    compiled = torch.compile(loss_of, backend="aot_eager", fullgraph=True)
+    inputs = (hidden, weight, bias)
+    # The plain one first: it reads the tables, as the trainers' check of the head does.
+    wanted, found = (function(*inputs, labels) for function in (loss_of, compiled))
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(gradients(found, inputs), gradients(wanted, inputs))
+
+
+@pytest.mark.parametrize("config", ["was reweighed", "sum, place weights", "raft"])
+def test_finite_differences(config: str) -> None:
+    hidden, weight, bias, labels = batch()
+    plan = plan_of(CONFIGS[config], LogitTransform(scale=0.5, softcap=4.0), label_smoothing=0.1)
 
     inputs = (hidden, weight, bias)
     found = gradients(one_pass(*inputs, labels, plan, 0.75)[0], inputs)

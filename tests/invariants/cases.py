@@ -35,6 +35,7 @@ class Case:
         head: see `NTLConfig.head`.
         rows: "ragged"; "unlabelled": of which one micro-batch has no label; or "many", to be packed.
         arguments: further training arguments.
+        config: of the number loss, see `NTLConfig`.
         modes: those that have it.
         is_core: whether it is one of those few.
     """
@@ -45,12 +46,14 @@ class Case:
     head: str = "fused"
     rows: str = "ragged"
     arguments: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=lambda: {"weight": 1.0, "reweigh": True})
     modes: tuple[str, ...] = DATA_PARALLEL
     is_core: bool = False
 
 
 # FSDP2 refuses T5, whose embedding is shared by encoder and decoder, and a tied head with single rows trained.
 _NO_FSDP = ("ddp", "zero2", "zero3")
+_BALANCED = {"loss": "crps:0.5+number:0.1", "balance": "loss"}
 _PACKED = {"packing": True, "eval_packing": False, "max_length": 32}
 CASES = {
     "plain": Case(NTLTrainer, "llama", modes=MODES, is_core=True),
@@ -76,6 +79,8 @@ CASES = {
     "seq2seq LoRA": Case(NTLSeq2SeqTrainer, "t5", "lora", modes=_NO_FSDP),
     "plain t5": Case(NTLTrainer, "t5", modes=_NO_FSDP),
     "plain t5 LoRA": Case(NTLTrainer, "t5", "lora", modes=_NO_FSDP),
+    "sft, balanced sum": Case(NTLSFTTrainer, "llama", config=_BALANCED, modes=("ddp",), is_core=True),
+    "plain, balanced sum": Case(NTLTrainer, "llama", config={**_BALANCED, "balance": "gradient"}),
     # peft 0.21.2 fails on the layers whose input is split, with or without the number loss.
     "plain LoRA, split": Case(NTLTrainer, "llama", "columns", modes=("tp",)),
     "sft LoRA, split": Case(NTLSFTTrainer, "llama", "columns", modes=("tp",)),

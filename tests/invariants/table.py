@@ -73,6 +73,7 @@ def _description(case: Case) -> list[str]:
     more = {None: "", True: ", checkpointing", False: ", no checkpointing"}[checkpointing]
     more += {"ragged": "", "unlabelled": ", a batch without labels", "many": ", packed"}[case.rows]
     loss = {"fused": "hidden states", "logits": "logits"}[case.head]
+    loss += f", balanced `{case.config['loss']}`" if "loss" in case.config else ""
     return [f"`{case.trainer.__name__}`", ADAPTERS[case.adapter] + more, HEADS[case.architecture], loss]
 
 

@@ -102,7 +102,7 @@ def build(case: Case, folder: Path, output: Path, mode: str | None, size: int, a
     if model is None:
         model = load_base(folder, case.architecture, **({"tp_plan": "auto"} if mode == "tp" else {}))
     options: dict[str, Any] = {
-        "ntl_config": NTLConfig(weight=1.0, reweigh=True, weight_schedule="cosine", warmup_steps=2, head=case.head),
+        "ntl_config": NTLConfig(weight_schedule="cosine", warmup_steps=2, head=case.head, **case.config),
         "train_dataset": _rows(case),
     }
     if case.adapter and case.adapter != "rows":

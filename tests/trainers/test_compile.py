@@ -4,16 +4,21 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from tests.build import first_step, make_trainer, relative_difference
 from tests.tiny import tiny_model
 
-CASES = {"plain": (NTLTrainer, "llama"), "seq2seq": (NTLSeq2SeqTrainer, "t5"), "sft": (NTLSFTTrainer, "llama-tied")}
+CASES = {
+    "plain": (NTLTrainer, "llama", {}),
+    "seq2seq": (NTLSeq2SeqTrainer, "t5", {}),
+    "sft": (NTLSFTTrainer, "llama-tied", {}),
+    "sft, whole numbers": (NTLSFTTrainer, "llama-tied", {"loss": "crps:0.5+number:0.1", "place_weights": "ntil"}),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_compiled_steps(name, tmp_path):
-    trainer_class, architecture = CASES[name]
+    trainer_class, architecture, config = CASES[name]
     found = []
     torch.compiler.reset()
     counters.clear()
@@ -25,6 +30,7 @@ def test_compiled_steps(name, tmp_path):
             tmp_path,
             max_steps=2,
             torch_compile=compiled,
+            trainer_options={"ntl_config": NTLConfig(**config)},
             **({"torch_compile_backend": "aot_eager"} if compiled else {}),
         )
         found.append(first_step(trainer)[0])

@@ -36,25 +36,37 @@ def test_the_net_catches():
         assert net.found
 
 
-def test_plain_trainer_from_logits_to_logged_components(tmp_path):
-    """Everything of ours around the model's forward pass, backward included; reweighing needs the most."""
-    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0, head="logits")}
+CONFIGS = {
+    "reweighed": {"reweigh": True, "squash_factor": 2.0},
+    "balanced sum": {"loss": "was:0.3+crps:0.5+del:0.1+number:0.1", "place_weights": "ntil", "balance": "gradient"},
+    "raft": {"loss": "raft+crps", "raft_grid": [1, 2, 3], "balance": "loss"},
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_plain_trainer_from_logits_to_logged_components(config, tmp_path):
+    """Everything of ours around the model's forward pass, backward included."""
+    options = {"ntl_config": NTLConfig(**CONFIGS[config], head="logits")}
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, trainer_options=options, label_smoothing_factor=0.1)
     batch = next(iter(trainer.get_train_dataloader()))
     batches, num_items = trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
     logits = trainer.model(input_ids=batch["input_ids"]).logits.detach().requires_grad_()
     trainer.get_batch_samples(iter([batch]), 1, torch.device("cpu"))
+    if trainer.objective.syntax is not None:
+        trainer.objective.syntax.layout(batch["labels"])  # its tables
     with CatchSyncs() as net:
         trainer.get_batch_samples(iter(batches), 1, torch.device("cpu"))
         trainer._loss_of_outputs({"logits": logits}, batch, num_items).backward()
+        trainer.ntl_callback.on_step_end()
     assert net.found == []
     assert logits.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
-def test_the_fused_head_reads_once_which_positions_have_labels(trainer_class, tmp_path):
+def test_the_fused_head_reads_once_which_positions_have_labels(trainer_class, config, tmp_path):
     """A whole training step against the same one without our part: the stock trainer's, or the bare model's."""
-    options = {"ntl_config": NTLConfig(reweigh=True, squash_factor=2.0)}
+    options = {"ntl_config": NTLConfig(**CONFIGS[config])}
     trainer = make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options=options)
     batches, num_items = trainer.get_batch_samples(iter(trainer.get_train_dataloader()), 1, torch.device("cpu"))
     trainer.compute_loss(trainer.model, dict(batches[0]), num_items_in_batch=num_items)  # caches, the check
