@@ -16,6 +16,7 @@ from ntl_hf.config import NTLConfig
 from ntl_hf.head import head_from_logits
 from ntl_hf.head.one_pass import HeadPlan, one_pass
 from ntl_hf.head.transform import LogitTransform
+from ntl_hf.number_layout import NumberSyntax
 from ntl_hf.objective import NTLObjective
 
 from .synthetic import IGNORE_INDEX, Batch
@@ -65,10 +66,12 @@ class Contender:
 # ---- Ours ----
 
 
-def _ours_fused(batch: Batch, ntl_weight: float | None = NTL_WEIGHT, reweigh: bool = False) -> Loss:
-    plan = HeadPlan(
-        batch.vocab, _objective(batch, reweigh).losses_at, LogitTransform(), uses_mass=reweigh, metrics=True
-    )
+def _ours_fused(
+    batch: Batch, ntl_weight: float | None = NTL_WEIGHT, reweigh: bool = False, loss_name: str = "was"
+) -> Loss:
+    objective = _objective(batch, reweigh, loss_name)
+    options = {"uses_mass": objective.uses_mass, "syntax": objective.syntax, "metrics": True}
+    plan = HeadPlan(batch.vocab, objective.losses_at, LogitTransform(), **options)
     scale = None if ntl_weight is None else ntl_weight * batch.num_labels / batch.num_numbers
 
     def loss() -> Tensor:
@@ -89,8 +92,10 @@ def _ours_logits(batch: Batch, reweigh: bool = False) -> LogitsLoss:
     return loss
 
 
-def _objective(batch: Batch, reweigh: bool) -> NTLObjective:
-    return NTLObjective(batch.vocab, NTLConfig(reweigh=reweigh, digits_only=batch.digits_only))
+def _objective(batch: Batch, reweigh: bool, loss_name: str = "was") -> NTLObjective:
+    config = NTLConfig(loss=loss_name, reweigh=reweigh, digits_only=batch.digits_only)
+    syntax = NumberSyntax.from_tokenizer(batch.tokenizer, batch.vocab) if config.reads_text else None
+    return NTLObjective(batch.vocab, config, syntax)
 
 
 # ---- Cross entropy without logits ----
@@ -196,6 +201,10 @@ CONTENDERS: dict[str, Contender] = {
     "ours-fused-frozen": Contender(CE_NTL, _ours_fused, frozen=True),
     "ours-fused-reweigh": Contender(CE_NTL_REWEIGHED, partial(_ours_fused, reweigh=True)),
     "ours-fused-ce-only": Contender(CE, partial(_ours_fused, ntl_weight=None)),
+    **{
+        f"ours-fused-{name}": Contender(f"CE + {name}", partial(_ours_fused, loss_name=name))
+        for name in ("crps", "smmd", "del", "number")
+    },
     "trl-ce": Contender(CE, _trl, package="trl"),
     "trl-ce-frozen": Contender(CE, _trl, package="trl", frozen=True),
     "torch-linear-ce": Contender(CE, _torch_linear),

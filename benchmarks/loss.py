@@ -54,13 +54,14 @@ CASES = {case.name: case for case in (BASE, *(
 
 # What the ratios of the report are made of.
 _NTL_COST = ["ours-fused", "ours-fused-ce-only"]
+_OTHER_LOSSES = [f"ours-fused-{name}" for name in ("crps", "smmd", "del", "number")]
 _TARGETS = {
     "base": ["ours-fused", "trl-ce", "ours-fused-ce-only", "ours-logits", "ntloss-logits"],
     "labelled=0.5": ["ours-fused", "trl-ce"],
     "tokens=4096": ["ours-fused", "plain-ce"],
-    "vocab_size=32128": _NTL_COST,
+    "vocab_size=32128": _NTL_COST + _OTHER_LOSSES,
     "vocab_size=262144": _NTL_COST,
-    "number_tokens=1110": _NTL_COST,
+    "number_tokens=1110": _NTL_COST + _OTHER_LOSSES,
 }
 _QUICK = {"base": _TARGETS["base"], "labelled=0.5": list(CONTENDERS)}
 _QUICK_SIZES: dict[str, Any] = {"vocab_size": 1500, "tokens": 64, "hidden_size": 16}

@@ -13,6 +13,7 @@ from ntl_hf import NumberVocab
 IGNORE_INDEX = -100
 _SPECIAL = ("<pad>", "<eos>", "<unk>", "<bos>")
 DIGITS = 10
+_LETTERS = str.maketrans("0123456789", "abcdefghij")
 
 
 def make_tokenizer(vocab_size: int, number_tokens: int = DIGITS) -> PreTrainedTokenizerFast:
@@ -24,7 +25,8 @@ def make_tokenizer(vocab_size: int, number_tokens: int = DIGITS) -> PreTrainedTo
     """
     numbers = [f"{i:0{width}}" for width in (1, 2, 3) for i in range(10**width)][:number_tokens]
     step = (vocab_size - len(_SPECIAL)) // number_tokens
-    tokens = [*_SPECIAL, *(f"w{i}" for i in range(len(_SPECIAL), vocab_size))]
+    # Words of letters: next to others, a number would have digits that are no number tokens.
+    tokens = [*_SPECIAL, *(f"w{i}".translate(_LETTERS) for i in range(len(_SPECIAL), vocab_size))]
     for i, number in enumerate(numbers):
         tokens[len(_SPECIAL) + i * step] = number
     core = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token="<unk>"))
