@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from ntl_hf.compare.plots import trade_off
 from ntl_hf.compare.plots.digits import digit_accuracy, digit_counts
 from ntl_hf.compare.plots.size import bins, in_bins
-from ntl_hf.compare.plots.style import looks
+from ntl_hf.compare.plots.style import add_legend, looks, make_figure
+from ntl_hf.compare.results import Evaluation, Result
 from tests.compare.hand import make_plan
 from tests.compare.test_paired import make_rows
 
@@ -41,3 +43,30 @@ def test_sixteen_variants_look_different(tmp_path):
     plan = make_plan(tmp_path, {f"v{i}": {} for i in range(16)})
     styles = [tuple(look[key] for key in ("color", "marker", "ls")) for look in looks(plan).values()]
     assert len(set(styles)) == 16 and [style[0] for style in styles].count("black") == 1
+
+
+def test_the_legend_fits_beside_one_panel(tmp_path):
+    plan = make_plan(tmp_path, {f"v{i}": {} for i in range(20)})
+    figure, panels = make_figure(1, 1)
+    for variant, look in looks(plan).items():
+        panels[0][0].plot([0, 1], [0, 1], label=variant, **look)
+    add_legend(figure, panels, "note")
+    figure.draw_without_rendering()
+    box = figure.legends[0].get_window_extent()
+    assert box.y0 > 0 and box.y1 <= figure.bbox.height
+
+
+def test_error_against_likelihood(tmp_path):
+    plan = make_plan(tmp_path, {"CE": {}, "CRPS": {}})
+
+    def result(variant, seed, **metrics):
+        return Result(variant, seed, {}, {}, [], {"interpolate": Evaluation(metrics, None, tmp_path)})
+
+    likelihoods = {"CE": 1.0, "CRPS": 0.5}
+    results = [
+        result(name, seed, mae=3.0 + seed, cross_entropy=x) for name, x in likelihoods.items() for seed in (0, 2)
+    ]
+    (panel,) = trade_off.draw(plan, results).axes
+    points = {bars.get_label(): bars[0].get_xydata()[0].tolist() for bars in panel.containers}
+    assert points == {"CE": [1.0, 4.0], "CRPS": [0.5, 4.0]}
+    assert trade_off.draw(plan, [result("CE", 0, mae=1.0)]) is None

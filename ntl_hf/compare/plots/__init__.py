@@ -16,13 +16,14 @@ def can_plot() -> bool:
 
 def save_plots(folder: Path, plan: Plan, results: Sequence[Result]) -> dict[str, Path]:
     """Draw all pictures for which there is something to show, and return title and path of each."""
-    from . import curves, digits, distribution, size
+    from . import curves, digits, distribution, size, trade_off
 
     drawers: dict[str, tuple[str, Callable[[Plan, Sequence[Result]], Any]]] = {
         "Learning curves": ("learning_curves", curves.draw),
         "Error against the size of the number": ("error_by_size", size.draw),
         "Right digits by position": ("digits_by_position", digits.draw),
         "Predicted digits around the true one": ("digit_distribution", distribution.draw),
+        "Error against likelihood": ("error_and_likelihood", trade_off.draw),
     }
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}

@@ -14,7 +14,7 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _MARKERS = "osD^vP*"
 _LINES = ("-", "--", ":", "-.")
 _PANEL = (4.6, 3.2)
-_LEGEND_WIDTH = 2.2
+_LEGEND_WIDTH, _LEGEND_LINE = 2.2, 0.24
 
 
 def looks(plan: Plan) -> dict[str, dict[str, Any]]:
@@ -48,6 +48,8 @@ def add_legend(figure: Any, panels: Any, note: str) -> None:
     for panel in panels.flat:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             labelled.setdefault(label, handle)
+    # The legend is higher than the panels where there are many variants.
+    figure.set_figheight(max(figure.get_figheight(), _LEGEND_LINE * len(labelled) + 0.6))
     figure.legend(labelled.values(), labelled.keys(), loc="outside right upper", frameon=False, handlelength=3)
     figure.align_ylabels()
     figure.supxlabel(note, fontsize="small", color="0.35")
