@@ -1,11 +1,14 @@
 """`Balance`: keeps the share of each term of the number loss, relative to cross entropy, where its weight says."""
 
 import json
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from .losses import NumberLoss
 
 FILE_NAME = "ntl_balance.json"
 # Of what was known before, at each step.
@@ -21,15 +24,18 @@ class Balance:
     w adds w times what CE does. The scales are constants to the gradient. They are those of whole steps, over all
     micro-batches and processes, because one that was made of a micro-batch would depend on how the step is cut; the
     first step only measures, and trains on CE alone. At most 1,000.
+    In evaluation they are 1.
 
     Source of the idea: NTIL's code (arXiv 2505.13077) scales by CE / loss of each micro-batch.
 
     Args:
-        scales: of the terms, `[terms]`; written in place.
+        number_loss: whose `scales` are written; wherever its buffers move.
+        kind: "loss" or "gradient", what the sizes are of.
     """
 
-    def __init__(self, scales: Tensor) -> None:
-        self.scales = scales.zero_()
+    def __init__(self, number_loss: NumberLoss, kind: str) -> None:
+        self._number_loss, self._kind = number_loss, kind
+        number_loss.scales.zero_()
         self._sums: Tensor | None = None
         self._sizes: Tensor | None = None
 
@@ -42,46 +48,62 @@ class Balance:
         """
         self._sums = sums if self._sums is None else self._sums + sums
 
-    def step(self, reduce: Callable[[Tensor], Tensor], root: bool) -> None:
+    def step(self, reduce: Callable[[Tensor], Tensor]) -> None:
         """Make the scales of the next step; without reading anything back.
 
         Args:
             reduce: adds a tensor up over all processes, which call this together.
-            root: whether the sums are of squares.
         """
         if self._sums is None:
             return
         ce, labels, numbers, *terms = reduce(self._sums).unbind()
         self._sums = None
         sizes = torch.stack([ce, *terms])
-        sizes = (sizes.sqrt() if root else sizes) / torch.stack([labels, *[numbers] * len(terms)]).clamp_min(1)
+        # Of gradients, there are sums of squares.
+        sizes = sizes.sqrt() if self._kind == "gradient" else sizes
+        sizes = sizes / torch.stack([labels, *[numbers] * len(terms)]).clamp_min(1)
         known = torch.zeros_like(sizes) if self._sizes is None else self._sizes.to(sizes)
         found = torch.where(known[0] > 0, torch.lerp(sizes, known, _MEMORY), sizes)
-        # A step without numbers says nothing.
-        self._sizes = torch.where(numbers > 0, found, known)
+        # A step without numbers says nothing, nor does one that is out of range.
+        self._sizes = torch.where((numbers > 0) & found.isfinite().all(), found, known)
         self._write()
 
     def _write(self) -> None:
         assert self._sizes is not None
         ratio = self._sizes[0] / self._sizes[1:].clamp_min(torch.finfo(torch.float32).tiny)
-        self.scales.copy_(ratio.clamp(max=_LARGEST_SCALE))
+        self._number_loss.scales.copy_(ratio.clamp(max=_LARGEST_SCALE))
 
-    def read(self, names: Sequence[str]) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
         """The scales for the log, by the names of the terms."""
-        return {f"ntl_{name}_scale": scale for name, scale in zip(names, self.scales.tolist(), strict=True)}
+        scales = self._number_loss.scales.tolist()
+        return {f"ntl_{name}_scale": scale for name, scale in zip(self._number_loss.names, scales, strict=True)}
 
     def save(self, folder: str | Path) -> None:
         """Write what is known as `ntl_balance.json` into `folder`."""
-        sizes = None if self._sizes is None else self._sizes.tolist()
-        (Path(folder) / FILE_NAME).write_text(json.dumps({"sizes": sizes}) + "\n", encoding="utf-8")
+        known = {"kind": self._kind, "sizes": self._by_name()}
+        (Path(folder) / FILE_NAME).write_text(json.dumps(known) + "\n", encoding="utf-8")
+
+    def _by_name(self) -> dict[str, float] | None:
+        if self._sizes is None:
+            return None
+        return dict(zip(("ce", *self._number_loss.names), self._sizes.tolist(), strict=True))
 
     def load(self, folder: str | Path | None) -> None:
-        """Go on from what `save` wrote; where there is no folder or no such file, start anew."""
+        """Go on from what `save` wrote; where there is nothing, or that of another balance, start anew.
+
+        Args:
+            folder: the checkpoint, or None.
+        """
+        self._sums = self._sizes = None
+        self._number_loss.scales.zero_()
         path = None if folder is None else Path(folder) / FILE_NAME
-        found = path is not None and path.exists()
-        sizes = json.loads(path.read_text(encoding="utf-8"))["sizes"] if path is not None and found else None
-        self._sizes = None if sizes is None else torch.tensor(sizes, device=self.scales.device)
-        if self._sizes is None:
-            self.scales.zero_()
-        else:
+        if path is None or not path.exists():
+            return
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        names = ("ce", *self._number_loss.names)
+        if saved["sizes"] is not None and (saved["kind"] != self._kind or set(saved["sizes"]) != set(names)):
+            warnings.warn(f"{path} is of another balance than this run's, which starts anew.")
+        elif saved["sizes"] is not None:
+            device = self._number_loss.scales.device
+            self._sizes = torch.tensor([saved["sizes"][name] for name in names], device=device)
             self._write()

@@ -58,9 +58,11 @@ def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
 
 
 def _text(setting: str, spec: Any) -> str:
-    """A list is what YAML makes of one term a line."""
+    """A list is what YAML makes of one term a line, and a mapping of names with weights."""
     if isinstance(spec, str):
         return spec
+    if isinstance(spec, dict):
+        spec = [{name: weight} for name, weight in spec.items()]
     if not isinstance(spec, (list, tuple)) or not spec:
         raise ValueError(f"`{setting}` is {spec!r}; it must be a text such as 'crps:0.5+number:0.1', or a list.")
     return "+".join(_item(setting, item) for item in spec)

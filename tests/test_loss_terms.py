@@ -64,7 +64,7 @@ def test_an_error_says_where_it_is(terms: list[LossTerm], bad: str, data: st.Dat
         (0.5, "is 0.5; it must be a text such as 'crps:0.5+number:0.1', or a list"),
         ([{"was": 1, "mae": 2}], "has {'was': 1, 'mae': 2} in its list"),
         ([{"was": None}], "the weight 'None' is no number above 0"),
-        ({"was": 1}, "it must be a text"),
+        ({}, "it must be a text"),
         ([["was"]], "has ['was'] in its list"),
     ],
 )
@@ -81,6 +81,7 @@ def test_errors_in_words(spec: Any, message: str) -> None:
         ({"weight": 0.7, "loss": "was+crps"}, 0.7, (1.0, 1.0)),
         ({"loss": "crps:0.5+number:0.1"}, 1.0, (0.5, 0.1)),
         ({"loss": "crps:0.5+was"}, 1.0, (0.5, 0.3)),
+        ({"loss": {"crps": 0.5, "was": 2}}, 1.0, (0.5, 2.0)),
         ({"weight": 0, "loss": "crps:0.5+was:2"}, 0.0, (0.5, 2.0)),
         ({"weight": 0, "loss": "was"}, 0.0, (1.0,)),
     ],

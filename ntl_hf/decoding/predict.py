@@ -30,7 +30,7 @@ def predict_numbers(
     any model, however it was trained: the median for the absolute error, the mean for the squared one.
 
     Args:
-        model: a decoder or an encoder-decoder, in evaluation mode.
+        model: a decoder or an encoder-decoder, in either mode.
         tokenizer: its tokenizer.
         prompts: texts, or token ids as `TextEncoder.encode_prompts` makes them.
         risk, snap: see `NumberDistribution.predict`.
@@ -83,7 +83,7 @@ class NumberDecoder:
         if self.candidates not in CANDIDATES:
             raise ValueError(f"There are no candidates '{self.candidates}'; known are {', '.join(CANDIDATES)}.")
         for name in ("num_candidates", "max_new_tokens", "batch_size"):
-            if getattr(self, name) < 1:
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:  # also 2.5
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
         if (self.candidates == "exact") != (self.formats is not None):
             raise ValueError("`formats` are what candidates='exact' chooses from: give both, or neither.")
@@ -96,10 +96,20 @@ class NumberDecoder:
     def distributions(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[NumberDistribution]:
         """One a prompt, in their order.
 
+        The model is in evaluation mode meanwhile: with dropout, no probability would be exact.
+
         Raises:
-            ValueError: a prompt without any token.
+            ValueError: a prompt without any token, or one that is no list.
         """
         ids = self._ids(prompts)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            return self._distributions(ids)
+        finally:
+            self.model.train(was_training)
+
+    def _distributions(self, ids: list[list[int]]) -> list[NumberDistribution]:
         sizes = (self.max_new_tokens, self.batch_size)
         if not ids:
             return []
@@ -123,6 +133,8 @@ class NumberDecoder:
         ]
 
     def _ids(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[list[int]]:
+        if isinstance(prompts, str) or any(isinstance(prompt, int) for prompt in prompts):
+            raise ValueError("`prompts` is a single one: put it into a list.")
         texts = [prompt for prompt in prompts if isinstance(prompt, str)]
         if texts and len(texts) < len(prompts):
             raise ValueError("The prompts are texts and token ids mixed: give either.")

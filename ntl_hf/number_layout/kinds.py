@@ -9,6 +9,8 @@ _SPACES = ("Ġ", "▁", " ", "Ċ", "ĉ", "\n", "\t", "\r")
 _SIGNS = {".": "POINT", ",": "COMMA", "-": "MINUS", "\N{MINUS SIGN}": "MINUS", "âĪĴ": "MINUS"}
 # After these a minus is a subtraction, a range or a hyphen, as in `number_text`.
 _OPERAND_ENDS = tuple(")]}%.$€£+-_")
+# A sign in one token with what opens it: `=-5`, `(-5`. Whatever stands before, it is no subtraction.
+_OPENED_MINUS = re.compile(r"[=(\[{,:;<>*/|&'\"]+(?:-|âĪĴ|−)")
 _MARKUP = re.compile(r"<.*>")
 _ASCII_DIGIT = re.compile("[0-9]")
 
@@ -32,6 +34,8 @@ def kind_of(token: str) -> Kind:
     bare = token[1:] if token[:1] in SPACE_MARKS else token
     if bare in _SIGNS:
         return Kind[_SIGNS[bare]]
+    if _OPENED_MINUS.fullmatch(bare):
+        return Kind.MINUS
     if token.endswith(_SPACES):
         return Kind.SPACE
     # `<0x0A>`, `<unused1>` and the like are no text.
@@ -43,5 +47,5 @@ def kind_of(token: str) -> Kind:
 
 
 def begins_word(token: str) -> bool:
-    """Whether a token carries the space before it."""
-    return token[:1] in SPACE_MARKS
+    """Whether a token carries the space before it, or what else separates it from the text before."""
+    return token[:1] in SPACE_MARKS or _OPENED_MINUS.fullmatch(token) is not None

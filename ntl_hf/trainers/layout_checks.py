@@ -1,7 +1,7 @@
 """What is refused before training of losses that look at where a token stands in its number."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,8 +13,8 @@ from ..number_layout import NumberLayout, NumberSyntax
 _MANY = 0.1
 
 
-def check_layouts(labels: Iterable[Tensor], syntax: NumberSyntax, config: NTLConfig) -> None:
-    """Raise `ValueError` if the loss has nothing to act on in some labels; warn if much of them is out of its reach.
+def check_layouts(labels: Sequence[Tensor], syntax: NumberSyntax, config: NTLConfig, is_all: bool) -> None:
+    """Raise `ValueError` if the loss has nothing to act on; warn if that is so of a part, or of much of it.
 
     Labels without any number are left to `check_train_dataset`.
 
@@ -22,6 +22,7 @@ def check_layouts(labels: Iterable[Tensor], syntax: NumberSyntax, config: NTLCon
         labels: rows of token ids, `[T]` or `[B, T]` each, -100 where there is none.
         syntax: how numbers are written.
         config: the settings.
+        is_all: whether these are all labels of the set; otherwise its beginning, of which there is a warning.
 
     Raises:
         ValueError: no number can be read from its tokens; with 'raft', no number is one token, or none is of the grid.
@@ -33,29 +34,36 @@ def check_layouts(labels: Iterable[Tensor], syntax: NumberSyntax, config: NTLCon
     total = sum(len(layout.number) for layout in numbers)
     readable = sum(int(layout.is_readable.sum()) for layout in numbers)
     if total and not readable:
-        raise ValueError(
-            "No number of the training set can be read: each of them has digits in tokens that are no number tokens, "
-            "such as '345'. Set `digits_only` (`ntl_digits_only`) to false to count these."
+        _report(
+            "no number of the training set can be read: each of them has digits in tokens that are no number tokens, "
+            "such as '345'. Set `digits_only` (`ntl_digits_only`) to false to count these.",
+            is_all,
         )
-    if total and readable < (1 - _MANY) * total:
+    elif readable < (1 - _MANY) * total:
         warnings.warn(
             f"{total - readable} of {total} numbers at the beginning of the training set have digits in tokens that "
             "are no number tokens; losses of whole numbers leave them out. See `ntl_digits_only`."
         )
     if total and "raft" in [term.name for term in config.terms]:
-        _check_answers(numbers, syntax, config)
+        _check_answers(numbers, syntax, config, is_all)
 
 
-def _check_answers(numbers: list[NumberLayout], syntax: NumberSyntax, config: NTLConfig) -> None:
+def _report(problem: str, is_all: bool) -> None:
+    if is_all:
+        raise ValueError(problem[0].upper() + problem[1:])
+    warnings.warn(f"At its beginning, {problem}")
+
+
+def _check_answers(numbers: list[NumberLayout], syntax: NumberSyntax, config: NTLConfig, is_all: bool) -> None:
     answers = torch.cat([layout.value[layout.is_alone] for layout in numbers])
     if not len(answers):
-        raise ValueError(
-            "'raft' is for answers of one token, and no number of the training set is one. Take 'number', or set "
-            "`digits_only` (`ntl_digits_only`) to false if the tokenizer has tokens of several digits."
+        _report(
+            "no number of the training set is one token, and 'raft' is for such answers. Take 'number', or set "
+            "`digits_only` (`ntl_digits_only`) to false if the tokenizer has tokens of several digits.",
+            is_all,
         )
+        return
     grid = syntax.vocab.values if config.raft_grid is None else torch.tensor(config.raft_grid)
     if not torch.isin(answers, grid).any():
-        raise ValueError(
-            f"No answer of the training set is in `raft_grid` {config.raft_grid}; there are "
-            f"{sorted({int(answer) for answer in answers.tolist()})[:5]}, ..."
-        )
+        found = sorted({int(answer) for answer in answers.tolist()})
+        _report(f"no answer of the training set is in `raft_grid` {config.raft_grid}; there are {found[:5]}.", is_all)

@@ -140,10 +140,9 @@ class NTLMixin(NTLSavingMixin):
         self._balance = None
         if self.ntl_config.balance == "none" or self.ntl_config.weight == 0:
             return
-        scales = self.objective.number_loss.to(self.args.device).scales
-        self._balance = balance = Balance(scales)
+        self._balance = Balance(self.objective.number_loss, self.ntl_config.balance)
         reduce = partial(self.accelerator.reduce, reduction="sum")
-        self.ntl_callback.update_balance = lambda: balance.step(reduce, root=self.ntl_config.balance == "gradient")
+        self.ntl_callback.update_balance = partial(self._balance.step, reduce)
 
     # ---- Before training ----
 
@@ -162,8 +161,9 @@ class NTLMixin(NTLSavingMixin):
         )
         if self.objective.syntax is not None and self.ntl_config.weight > 0:
             # A few: what numbers look like is seen in the first of them.
-            labels = islice(first_labels(dataset, collate), 4)
-            check_layouts(labels, self.objective.syntax, self.ntl_config)
+            labels = list(islice(first_labels(dataset, collate), 4))
+            is_all = bool(labels) and sum(map(len, labels)) == len(dataset)
+            check_layouts(labels, self.objective.syntax, self.ntl_config, is_all)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
@@ -290,6 +290,7 @@ class NTLMixin(NTLSavingMixin):
             if not self.model.training:
                 num_numbers = self._count_numbers([inputs], self.args.device)
             scale = self._process_scale
+        self.objective.number_loss.train(self.model.training)
         # A batch without labels, or a step without numbers, is a zero and not 0 / 0.
         ce, ntl = (scale / torch.as_tensor(n, device=labels.device).clamp(min=1) for n in (num_items, num_numbers))
         return LossFactors(ce, self.ntl_weight * ntl if self.ntl_weight > 0 else None)
@@ -326,7 +327,7 @@ class NTLMixin(NTLSavingMixin):
             logs.update(self._meters["train"].flush(self.accelerator.gather))
             logs["ntl_weight"] = self.ntl_config.scale * self.ntl_callback.factor
             if self._balance is not None:
-                logs.update(self._balance.read(self.objective.number_loss.names))
+                logs.update(self._balance.read())
         super().log(logs, start_time)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:

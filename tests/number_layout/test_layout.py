@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from ntl_hf.number_layout import NumberLayout, NumberSyntax
-from ntl_hf.number_layout.kinds import Kind, kind_of
+from ntl_hf.number_layout.kinds import Kind, begins_word, kind_of
 from ntl_hf.number_text import find_numbers
 from ntl_hf.number_vocab import NumberVocab
 
@@ -413,3 +413,11 @@ def test_word_piece(text: str) -> None:
     syntax = NumberSyntax.from_tokenizer(tokenizer, NumberVocab.from_tokenizer(tokenizer))
     layout = layout_of([tokenizer.encode(text, add_special_tokens=False)], syntax)
     assert read(layout) == pytest.approx(find_numbers(text))
+
+
+@pytest.mark.parametrize(
+    ("token", "kind", "begins"),
+    [("=-", Kind.MINUS, True), ("Ġ(-", Kind.MINUS, True), ("-", Kind.MINUS, False), ("x-", Kind.OPERAND, False)],
+)
+def test_a_sign_with_what_opens_it(token: str, kind: Kind, begins: bool) -> None:
+    assert (kind_of(token), begins_word(token)) == (kind, begins)

@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from ntl_hf import NTLConfig, NTLoss, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from ntl_hf.balance import FILE_NAME, Balance
+from ntl_hf.losses import NumberLoss
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, twin
@@ -136,6 +137,7 @@ def test_terms_of_an_evaluation(tmp_path):
 # The balance
 
 BALANCED = {"loss": "crps:0.5+number:0.1"}
+DIGITS = torch.arange(10.0)
 
 
 @pytest.mark.parametrize("head", ["fused", "logits"])
@@ -197,14 +199,14 @@ def test_balance_goes_on_from_a_checkpoint(balance, tmp_path):
     config = {**BALANCED, "balance": balance}
     whole, _ = build(NTLTrainer, tmp_path, arguments=saving, **config)
     whole.train()
-    saved = json.loads((tmp_path / "checkpoint-2" / FILE_NAME).read_text())["sizes"]
+    saved = json.loads((tmp_path / "checkpoint-2" / FILE_NAME).read_text())["sizes"].values()
     assert len(saved) == 3 and all(math.isfinite(size) and size > 0 for size in saved)
     resumed, _ = build(NTLTrainer, tmp_path, arguments={**saving, "save_strategy": "no"}, **config)
     resumed.train(str(tmp_path / "checkpoint-2"))
     assert relative_difference(parameters(resumed.model), parameters(whole.model)) < 1e-6
     # A new training starts anew.
     resumed._balance.load(None)
-    assert resumed._balance.scales.eq(0).all()
+    assert resumed.objective.number_loss.scales.eq(0).all()
 
 
 def test_without_balance_nothing_is_written(tmp_path):
@@ -216,13 +218,13 @@ def test_without_balance_nothing_is_written(tmp_path):
 
 def balanced(steps):
     """The scales of two terms after steps of [CE, labels, numbers, first, second]."""
-    scales = torch.ones(2)
-    balance, found = Balance(scales), []
+    number_loss = NumberLoss(NTLConfig(loss="was+crps"), DIGITS)
+    balance, found = Balance(number_loss, "loss"), []
     for step in steps:
         if step is not None:
             balance.add(torch.tensor(step))
-        balance.step(lambda x: x, root=False)
-        found.append(scales.tolist())
+        balance.step(lambda x: x)
+        found.append(number_loss.scales.tolist())
     return found
 
 
@@ -239,10 +241,62 @@ def test_steps_without_numbers_say_nothing():
     assert balanced([some, nothing]) == [[2.0, 1.0]] * 2
 
 
-def test_the_sizes_of_a_balance_that_knows_nothing_are_kept(tmp_path):
-    balance = Balance(torch.ones(2))
-    balance.save(tmp_path)
-    other = Balance(torch.ones(2))
+@pytest.mark.parametrize("size", [float("inf"), float("nan")])
+def test_a_size_out_of_range_says_nothing(size):
+    some = [8.0, 4.0, 2.0, 2.0, 4.0]
+    assert balanced([some, [8.0, 4.0, 2.0, size, 4.0], some]) == [[2.0, 1.0]] * 3
+
+
+def test_the_scales_follow_the_module():
+    number_loss = NumberLoss(NTLConfig(loss="was+crps"), DIGITS)
+    balance = Balance(number_loss, "loss")
+    number_loss.double()  # as a move to another device, this makes other buffers
+    balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
+    balance.step(lambda x: x)
+    assert number_loss.scales.tolist() == [2.0, 1.0]
+
+
+def make_balance(loss, kind="loss"):
+    number_loss = NumberLoss(NTLConfig(loss=loss), DIGITS)
+    return Balance(number_loss, kind), number_loss
+
+
+def test_a_balance_that_knows_nothing_is_kept(tmp_path):
+    make_balance("was+crps")[0].save(tmp_path)
+    other, number_loss = make_balance("was+crps")
     other.load(tmp_path)
-    assert other.scales.eq(0).all()
-    assert json.loads((tmp_path / FILE_NAME).read_text()) == {"sizes": None}
+    assert number_loss.scales.eq(0).all()
+    assert json.loads((tmp_path / FILE_NAME).read_text()) == {"kind": "loss", "sizes": None}
+
+
+def test_a_balance_is_read_by_the_names_of_its_terms(tmp_path):
+    balance, _ = make_balance("was+crps")
+    balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
+    balance.step(lambda x: x)
+    balance.save(tmp_path)
+    swapped, number_loss = make_balance("crps+was")
+    swapped.load(tmp_path)
+    assert number_loss.scales.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(("loss", "kind"), [("was", "loss"), ("was+crps+mmd", "loss"), ("was+crps", "gradient")])
+def test_another_balance_starts_anew(loss, kind, tmp_path):
+    balance, _ = make_balance("was+crps")
+    balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
+    balance.step(lambda x: x)
+    balance.save(tmp_path)
+    other, number_loss = make_balance(loss, kind)
+    with pytest.warns(UserWarning, match="starts anew"):
+        other.load(tmp_path)
+    assert number_loss.scales.eq(0).all()
+
+
+def test_the_balance_is_not_in_evaluation(tmp_path):
+    """`eval_loss` is to compare steps with each other."""
+    trainer, _ = build(NTLTrainer, tmp_path, **{**BALANCED, "balance": "loss"})
+    loss = trainer.evaluate(trainer.train_dataset)["eval_loss"]
+    trainer.objective.number_loss.scales.fill_(7.0)
+    again = trainer.evaluate(trainer.train_dataset)
+    assert again["eval_loss"] == loss
+    parts = again["eval_ce_loss"] + trainer.ntl_config.scale * again["eval_ntl_loss"]
+    assert again["eval_loss"] == pytest.approx(parts)
