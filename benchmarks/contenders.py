@@ -70,8 +70,14 @@ def _ours_fused(
     batch: Batch, ntl_weight: float | None = NTL_WEIGHT, reweigh: bool = False, loss_name: str = "was"
 ) -> Loss:
     objective = _objective(batch, reweigh, loss_name)
-    options = {"uses_mass": objective.uses_mass, "syntax": objective.syntax, "metrics": True}
-    plan = HeadPlan(batch.vocab, objective.losses_at, LogitTransform(), **options)
+    plan = HeadPlan(
+        batch.vocab,
+        objective.losses_at,
+        LogitTransform(),
+        uses_mass=objective.uses_mass,
+        syntax=objective.syntax,
+        metrics=True,
+    )
     scale = None if ntl_weight is None else ntl_weight * batch.num_labels / batch.num_numbers
 
     def loss() -> Tensor:
