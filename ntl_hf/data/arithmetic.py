@@ -3,7 +3,6 @@
 import math
 import random
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,15 +11,15 @@ from typing import Any
 from datasets import Dataset
 
 from .expressions import random_expression, random_integer
+from .generated import count_rows, is_held_out
 from .question import question_and_answer
-from .schema import check_split, to_dataset
+from .schema import to_dataset
 
-SPLITS = ("train", "interpolate", "extrapolate", "test")
 ROWS_PER_LEVEL, TEST_ROWS = 33_333, 10_000
+ROWS = {"train": 3 * ROWS_PER_LEVEL, "interpolate": TEST_ROWS, "extrapolate": TEST_ROWS, "test": TEST_ROWS}
+SPLITS = tuple(ROWS)
 _Range = tuple[float, float]
 _PHRASES = ("{}", "What is {}?", "Evaluate {}.", "Calculate {}.", "What is the value of {}?")
-# A checksum says whether an expression is for training or for testing: disjoint without looking at either.
-_HELD_OUT = 10
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,11 @@ def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = 
     Raises:
         ValueError: unknown split or scale, or `max_rows` below 1.
     """
-    check_split(split, SPLITS, "Arithmetic")
+    rows = count_rows(split, ROWS, "Arithmetic", max_rows)
     if scale not in SCALES:
         raise ValueError(f"The scale of arithmetic is one of {', '.join(SCALES)}, not '{scale}'.")
-    if max_rows is not None and max_rows < 1:
-        raise ValueError(f"`max_rows` must be 1 or more, not {max_rows}.")
     split = "interpolate" if split == "test" else split
-    rows = 3 * ROWS_PER_LEVEL if split == "train" else TEST_ROWS
-    return to_dataset(islice(_rows(split, seed, SCALES[scale]), rows if max_rows is None else min(rows, max_rows)))
+    return to_dataset(islice(_rows(split, seed, SCALES[scale]), rows))
 
 
 def _rows(split: str, seed: int, scale: Scale) -> Iterator[dict[str, Any]]:
@@ -120,5 +116,4 @@ def _draw(rng: random.Random, level: _Range, operations: tuple[int, int] | None,
 
 def _is_held_out(expression: str, value: int) -> bool:
     """Decided by the numbers and the value: `7 - -11`, `11 + 7` and `7 + 11` are one problem."""
-    problem = f"{sorted(re.findall('[0-9]+', expression))} {value}"
-    return zlib.crc32(problem.encode()) % _HELD_OUT == 0
+    return is_held_out(f"{sorted(re.findall('[0-9]+', expression))} {value}")

@@ -1,22 +1,20 @@
 """Products of two integers of 1 to 6 digits, generated."""
 
 import random
-import zlib
 from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
 
 from datasets import Dataset, Features, Value
 
+from .generated import count_rows, is_held_out
 from .question import question_and_answer
-from .schema import NUMERIC_FEATURES, check_split, to_dataset
+from .schema import NUMERIC_FEATURES, to_dataset
 
-SPLITS = ("train", "test")
 ROWS = {"train": 100_000, "test": 10_000}
+SPLITS = tuple(ROWS)
 MAX_DIGITS = 6
 FEATURES = Features({**NUMERIC_FEATURES, "digits_left": Value("int64"), "digits_right": Value("int64")})
-# The checksum of a pair of factors says whether it is for training or for testing.
-_HELD_OUT = 10
 
 
 def make_multiplication(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
@@ -37,10 +35,7 @@ def make_multiplication(split: str = "train", seed: int = 0, max_rows: int | Non
     Raises:
         ValueError: unknown split, or `max_rows` below 1.
     """
-    check_split(split, SPLITS, "Multiplication")
-    if max_rows is not None and max_rows < 1:
-        raise ValueError(f"`max_rows` must be 1 or more, not {max_rows}.")
-    rows = ROWS[split] if max_rows is None else min(ROWS[split], max_rows)
+    rows = count_rows(split, ROWS, "Multiplication", max_rows)
     return to_dataset(islice(_rows(split, seed), rows), FEATURES)
 
 
@@ -65,5 +60,4 @@ def _draw(rng: random.Random, *digits: int) -> tuple[int, ...]:
 
 
 def _is_held_out(left: int, right: int) -> bool:
-    pair = f"{min(left, right)} {max(left, right)}"
-    return zlib.crc32(pair.encode()) % _HELD_OUT == 0
+    return is_held_out(f"{min(left, right)} {max(left, right)}")
