@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...number_layout import NumberLayout
 from ..output import IGNORE_INDEX, HeadOutput
 from .compiled import run_compiled
 from .plan import VALUES, HeadPlan
@@ -45,11 +46,14 @@ def one_pass(
         ntl_scale = torch.as_tensor(ntl_scale, device=hidden.device, dtype=torch.float32)
     states, flat = hidden.reshape(-1, hidden.shape[-1]), labels.reshape(-1)
     length = labels.shape[-1] if labels.ndim else 1
-    loss, values, target = _OnePass.apply(states, weight, bias, flat, ntl_scale, plan, wanted, length)
-    return loss, _head_output(values, target, labels, plan)
+    layout = plan.syntax.layout(labels) if plan.syntax else None
+    loss, values, target = _OnePass.apply(states, weight, bias, flat, ntl_scale, plan, wanted, length, layout)
+    return loss, _head_output(values, target, labels, plan, layout)
 
 
-def _head_output(values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan) -> HeadOutput:
+def _head_output(
+    values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan, layout: NumberLayout | None
+) -> HeadOutput:
     values = values.view(*labels.shape, -1)
     watched = values[..., len(VALUES) :]
     column = dict(zip(VALUES, values.unbind(-1), strict=False))
@@ -63,7 +67,7 @@ def _head_output(values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan)
         number_losses=column["number_losses"],
         smoothing_terms=column["smoothing_terms"] if plan.smoothing else None,
         mark_logits=watched[..., len(plan.vocab) :] if plan.syntax else None,
-        layout=plan.syntax.layout(labels) if plan.syntax else None,
+        layout=layout,
         entropy=column["entropy"] if plan.metrics else None,
         is_top1=column["is_top1"].bool() if plan.metrics else None,
     )
@@ -83,12 +87,15 @@ class _OnePass(torch.autograd.Function):
         plan: HeadPlan,
         wanted: Wanted,
         length: int,
+        layout: NumberLayout | None,
     ) -> tuple[Tensor | None, ...]:
         dtype = product_dtype(weight)
-        function = run_compiled if torch.compiler.is_compiling() else run
-        loss, values, target, *gradients = function(
-            hidden, weight, bias, labels, ntl_scale, plan, wanted, dtype, length
-        )
+        options = (plan, wanted, dtype, length)
+        if torch.compiler.is_compiling():  # an operator takes tensors, and scans the labels again
+            results = run_compiled(hidden, weight, bias, labels, ntl_scale, *options)
+        else:
+            results = run(hidden, weight, bias, labels, ntl_scale, *options, layout)
+        loss, values, target, *gradients = results
         ctx.save_for_backward(*gradients)
         ctx.dtypes = [None if x is None else x.dtype for x in (hidden, weight, bias)]
         ctx.mark_non_differentiable(values, target)
@@ -102,4 +109,4 @@ class _OnePass(torch.autograd.Function):
             None if gradient is None or loss_gradient is None else gradient.mul_(loss_gradient).to(dtype)
             for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         ]
-        return *gradients, *[None] * 5
+        return *gradients, *[None] * 6

@@ -29,6 +29,7 @@ def run(
     wanted: Wanted,
     dtype: torch.dtype,
     length: int,
+    layout: NumberLayout | None = None,
 ) -> tuple[Tensor | None, ...]:
     """CE + ntl_scale * NTL summed over the labelled positions, their values, and the gradients that are wanted.
 
@@ -42,6 +43,7 @@ def run(
         wanted: whether `hidden`, `weight` and `bias` need a gradient.
         dtype: of the products.
         length: of a row of text: N is a multiple of it.
+        layout: where the positions stand in their numbers, if that is known already.
 
     Returns:
         The loss, scalar, and the values, `[N, len(VALUES) + W]` for W watched tokens, 0 off the labels, both float32
@@ -52,7 +54,8 @@ def run(
     with torch.autocast(hidden.device.type, enabled=False):
         target = plan.vocab.columns(labels)
         task = PassTask(plan, plan.watched_ids(labels.device), ntl_scale, any(wanted))
-        layout = None if plan.syntax is None else plan.syntax.layout(labels.view(-1, length))
+        if plan.syntax is not None and layout is None:
+            layout = plan.syntax.layout(labels.view(-1, length))
         weight, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
         gradients = _gradients(hidden, weight, task.watched_ids, wanted)
         # The one read from the device: how many positions have a label.
