@@ -112,6 +112,11 @@ def _mean_of(error: Callable[[Floats, Floats], Floats]) -> Maker:
     return lambda given, targets, enters: _mean(error(given, targets), enters)
 
 
+def _rmse(given: Floats, targets: Floats, enters: Flags) -> Scorer:
+    mean = _squared(given, targets, enters)
+    return lambda weights: np.sqrt(mean(weights))
+
+
 def _r2(given: Floats, targets: Floats, enters: Flags) -> Scorer:
     # R2 does not change when both are shifted and scaled; squares of large numbers would cancel or overflow.
     if not enters.any():
@@ -151,11 +156,13 @@ def _undefined(weights: Floats) -> Floats:
     return np.full(len(weights), np.nan)
 
 
+_squared = _mean_of(lambda given, targets: (given - targets) ** 2)
 _absolute = _mean_of(lambda given, targets: np.abs(given - targets))
 _SCORERS: dict[str, Maker] = {
     "mae": _absolute,
     "log_mae": _absolute,
-    "mse": _mean_of(lambda given, targets: (given - targets) ** 2),
+    "mse": _squared,
+    "rmse": _rmse,
     "mape": _mean_of(lambda given, targets: np.abs(given - targets) / np.abs(targets)),
     "median_ae": _median_ae,
     "r2": _r2,

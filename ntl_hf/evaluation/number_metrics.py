@@ -32,7 +32,7 @@ def score_numbers(
         number_rows, readable_rows, mape_rows: counts. `mape_rows` are readable and have a target other than 0.
         unreadable: share of the rows.
         number_accuracy: share of all rows that are right; unreadable ones are wrong (see `number_right`).
-        mae, mse, r2, median_ae: in the targets' unit (mse: squared), over the readable rows.
+        mae, mse, rmse, r2, median_ae: in the targets' unit (mse: squared), over the readable rows.
         log_mae, log_r2: the same on sign(x) * log10(|x| + 1).
         mape: mean |error| / |target|, a fraction.
         pearson, spearman: correlations over the readable rows.

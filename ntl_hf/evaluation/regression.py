@@ -51,6 +51,11 @@ def mse(predicted: Array, targets: Array) -> Array:
     return _sklearn("mean_squared_error", predicted, targets)
 
 
+def rmse(predicted: Array, targets: Array) -> Array:
+    """Root of the mean squared error, in the targets' unit."""
+    return np.sqrt(mse(predicted, targets))
+
+
 def median_ae(predicted: Array, targets: Array) -> Array:
     """Median absolute error."""
     return _sklearn("median_absolute_error", predicted, targets)
@@ -89,6 +94,7 @@ def spearman(predicted: Array, targets: Array) -> Array:
 METRICS = {
     "mae": Metric(mae),
     "mse": Metric(mse),
+    "rmse": Metric(rmse),
     "r2": Metric(r2),
     "median_ae": Metric(median_ae),
     "log_mae": Metric(mae, log=True),

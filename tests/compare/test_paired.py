@@ -16,6 +16,7 @@ METRICS = (
     "unreadable",
     "mae",
     "mse",
+    "rmse",
     "median_ae",
     "r2",
     "log_mae",

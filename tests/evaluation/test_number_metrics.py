@@ -15,8 +15,8 @@ from sklearn import metrics
 from ntl_hf.evaluation import Score, number_right, score_numbers
 
 COUNTS = ("number_rows", "readable_rows", "mape_rows")
-CHARGED = ("mae_charged", "mse_charged", "r2_charged", "median_ae_charged", "log_mae_charged", "log_r2_charged")
-ERRORS = ("mae", "mse", "median_ae", "log_mae", "mape")
+CHARGED = ("mae_charged", "mse_charged", "rmse_charged", "r2_charged", "median_ae_charged", "log_mae_charged", "log_r2_charged")
+ERRORS = ("mae", "mse", "rmse", "median_ae", "log_mae", "mape")
 # Numbers of an ordinary size, so that no square overflows and none is lost beside another.
 NUMBER = st.integers(-10_000, 10_000).map(lambda number: number / 8)
 ROWS = st.lists(st.tuples(st.none() | NUMBER, NUMBER), min_size=1, max_size=30)
@@ -82,6 +82,7 @@ def test_against_the_libraries() -> None:
     expected = {
         "mae": metrics.mean_absolute_error(targets, predicted),
         "mse": metrics.mean_squared_error(targets, predicted),
+        "rmse": metrics.root_mean_squared_error(targets, predicted),
         "r2": metrics.r2_score(targets, predicted),
         "median_ae": metrics.median_absolute_error(targets, predicted),
         "log_mae": metrics.mean_absolute_error(*log),
