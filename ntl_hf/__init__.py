@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .callback import NTLCallback
     from .config import NTLConfig
     from .decoding import NumberDecoder, number_range, predict_numbers
+    from .digit_tokenizer import split_digits
     from .digit_tokens import add_digit_tokens
     from .interrupt import InterruptCallback
     from .lora import number_lora_config
@@ -37,6 +38,7 @@ _MODULE_OF = {
     "number_lora_config": "lora",
     "number_range": "decoding",
     "predict_numbers": "decoding",
+    "split_digits": "digit_tokenizer",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which a reader meets them
@@ -52,6 +54,7 @@ __all__ = [  # noqa: RUF022 - the order in which a reader meets them
     "NTLoss",
     "NumberVocab",
     "add_digit_tokens",
+    "split_digits",
     "number_lora_config",
     "predict_numbers",
     "NumberDecoder",

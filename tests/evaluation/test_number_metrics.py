@@ -15,7 +15,7 @@ from sklearn import metrics
 from ntl_hf.evaluation import Score, number_right, score_numbers
 
 COUNTS = ("number_rows", "readable_rows", "mape_rows")
-CHARGED = ("mae_charged", "mse_charged", "rmse_charged", "r2_charged", "median_ae_charged", "log_mae_charged", "log_r2_charged")
+CHARGED = tuple(f"{name}_charged" for name in ("mae", "mse", "rmse", "r2", "median_ae", "log_mae", "log_r2"))
 ERRORS = ("mae", "mse", "rmse", "median_ae", "log_mae", "mape")
 # Numbers of an ordinary size, so that no square overflows and none is lost beside another.
 NUMBER = st.integers(-10_000, 10_000).map(lambda number: number / 8)
