@@ -14,6 +14,8 @@ from torch import Tensor
 _SPACE_MARKS = ("Ġ", "▁", " ")
 # The largest float32 is 3.4e38.
 _MOST_DIGITS = 38
+# The Regression Transformer's token of a digit and its place, see `baselines.regression_transformer`.
+_PLACED_DIGIT = re.compile(r"_([0-9])(_-?[0-9]+_)")
 
 
 class NoNumberTokensError(ValueError):
@@ -43,9 +45,10 @@ class NumberVocab:
         """Find the number tokens of any Hugging Face tokenizer, without changing it.
 
         A number token is one or more ASCII digits, after at most one mark of a leading space (`Ġ5` and `▁5` are 5;
-        WordPiece's `##5` too). Signs, points, exponents, the digits of other scripts, superscripts and special
-        tokens are not numbers. Leading zeros count (`007` is 7), because a tokenizer that cuts numbers into pieces
-        of up to three digits writes 1007 as `100`, `7` and 2000007 as `200`, `000`, `7`.
+        WordPiece's `##5` too), or a digit with its place, `_5_1_`, whose value is the digit. Signs, points, exponents,
+        the digits of other scripts, superscripts and special tokens are not numbers. Leading zeros count (`007` is
+        7), because a tokenizer that cuts numbers into pieces of up to three digits writes 1007 as `100`, `7` and
+        2000007 as `200`, `000`, `7`.
 
         Args:
             tokenizer: a `PreTrainedTokenizerBase`, or a processor that has one as `.tokenizer`.
@@ -85,7 +88,7 @@ class NumberVocab:
     @cached_property
     def forms(self) -> Tensor:
         """How each token is written but for its digits, `[D]`, int64: the same for `Ġ12` and `Ġ90`, not for `12`."""
-        patterns = [re.sub("[0-9]", "0", token) for token in self.tokens]
+        patterns = [_form_of(token) for token in self.tokens]
         index = {pattern: i for i, pattern in enumerate(dict.fromkeys(patterns))}
         return torch.tensor([index[pattern] for pattern in patterns])
 
@@ -147,6 +150,9 @@ class TokenReader:
 
     def digits_of(self, token: str) -> str | None:
         """The ASCII digits that a token consists of, apart from its affixes; None if there is anything else."""
+        placed = _PLACED_DIGIT.fullmatch(token)
+        if placed:
+            return placed[1]
         if token[:1] in _SPACE_MARKS:
             token = token[1:]
         elif self.prefix:
@@ -169,6 +175,11 @@ class TokenReader:
         if text not in (digits, self.prefix + digits):
             return "decodes to something else"
         return None
+
+
+def _form_of(token: str) -> str:
+    placed = _PLACED_DIGIT.fullmatch(token)
+    return placed[2] if placed else re.sub("[0-9]", "0", token)
 
 
 def _nothing_found(reader: TokenReader, digits_only: bool) -> str:

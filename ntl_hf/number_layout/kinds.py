@@ -29,6 +29,10 @@ class Kind(IntEnum):
     NONE = 8  # there is no label
 
 
+# Of a Regression Transformer, which has the digit `_0_0_`. Elsewhere they are text: GPT-2 has a piece `_-_`.
+PLACED_DIGIT, PLACED_SIGNS = "_0_0_", {"_._": Kind.POINT, "_-_": Kind.MINUS}
+
+
 def kind_of(token: str) -> Kind:
     """The kind of a token that is not a number token."""
     bare = token[1:] if token[:1] in SPACE_MARKS else token

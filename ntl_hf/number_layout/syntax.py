@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..number_vocab import NumberVocab, TokenReader
-from .kinds import Kind, begins_word, kind_of
+from .kinds import PLACED_DIGIT, PLACED_SIGNS, Kind, begins_word, kind_of
 from .layout import NumberLayout
 from .scan import TokenRow, scan
 
@@ -55,6 +55,8 @@ class NumberSyntax:
             kinds[token_id + 1] = Kind.OTHER if token_id in reader.special_ids else kind_of(token)
             begins[token_id + 1] = begins_word(token)
             opens[token_id + 1] = bool(reader.prefix) and not token.startswith(reader.prefix)
+        for token, kind in PLACED_SIGNS.items() if PLACED_DIGIT in tokens else ():
+            kinds[tokens[token] + 1] = kind
         kinds[vocab.ids + 1] = Kind.DIGITS
         kinds[0] = Kind.NONE
         mark_ids = torch.isin(kinds, torch.tensor(_MARKS)).nonzero().squeeze(1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from ntl_hf.baselines.regression_transformer.tokenizer import regression_transformer_tokenizer
 from ntl_hf.number_layout import NumberLayout, NumberSyntax
 from ntl_hf.number_layout.kinds import Kind, begins_word, kind_of
 from ntl_hf.number_text import find_numbers
@@ -421,3 +422,13 @@ def test_word_piece(text: str) -> None:
 )
 def test_a_sign_with_what_opens_it(token: str, kind: Kind, begins: bool) -> None:
     assert (kind_of(token), begins_word(token)) == (kind, begins)
+
+
+def test_numbers_of_a_regression_transformer() -> None:
+    """Its digits carry their places, and its point and sign are tokens of their own."""
+    tokenizer = regression_transformer_tokenizer(char_tokenizer(), (-2, 3))
+    vocab = NumberVocab.from_tokenizer(tokenizer)
+    syntax = NumberSyntax.from_tokenizer(tokenizer, vocab)
+    for text in ("-12.5 and 3", "3-5", "007", "a 0.25 - 1000"):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        assert read(layout_of([ids], syntax)) == pytest.approx(find_numbers(text)), text

@@ -1,0 +1,1 @@
+"""The Regression Transformer (Born and Manica 2023): a token for each digit and its place."""
