@@ -1,9 +1,10 @@
 """Write the configuration and the tokenizer of a small T5 into a folder, for `ntl-hf train --from_scratch true`.
 
     python examples/tiny_t5.py models/t5-tiny
+    python examples/tiny_t5.py models/t5-tiny-ratings ratings
 
-Two encoder and two decoder layers of width 128, 0.7 million parameters; words and spaces of arithmetic questions are
-tokens, and so is every digit and sign.
+Two encoder and two decoder layers of width 128, 0.7 million parameters; the words of arithmetic questions, or those of
+reviews, are tokens, and so is every digit and sign.
 """
 
 import sys
@@ -13,11 +14,13 @@ from tiny_words import texts_of, word_tokenizer
 from tokenizers import processors
 from transformers import PreTrainedTokenizerFast, T5Config
 
-from ntl_hf.data import make_arithmetic
+from ntl_hf.data import make_arithmetic, make_ratings
+
+TASKS = {"arithmetic": make_arithmetic, "ratings": make_ratings}
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    core = word_tokenizer(texts_of(make_arithmetic("train", max_rows=5000)))
+def tokenizer(task: str = "arithmetic") -> PreTrainedTokenizerFast:
+    core = word_tokenizer(texts_of(TASKS[task]("train", max_rows=5000)))
     core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
@@ -38,13 +41,13 @@ def config(vocab_size: int) -> T5Config:
     )
 
 
-def main(folder: Path) -> None:
-    tokens = tokenizer()
+def main(folder: Path, task: str = "arithmetic") -> None:
+    tokens = tokenizer(task)
     tokens.save_pretrained(folder)
     config(len(tokens)).save_pretrained(folder)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or not TASKS.keys() >= set(sys.argv[2:]):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

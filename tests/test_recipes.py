@@ -20,6 +20,9 @@ RECIPES = sorted(
     if path.parent.name != "accelerate" and not path.stem.startswith("compare-")
 )
 SCRIPTS = {"sft": sft, "train": train}
+# Of the systems to compare with: the last two have no digits for a number loss.
+SYSTEM_OF = {"rt": "rt", "rt_ntl": "rt", "xval": "xval", "regression_head": "regression_head"}
+WITHOUT_NTL = ("rt", "xval", "regression_head")
 # A recipe is for a GPU, most likely; the tests are for any machine.
 ON_THE_CPU = ("--use_cpu", "true")
 
@@ -53,10 +56,13 @@ def test_it_says_what_it_is_for_and_whether_it_was_run(path):
 @every_recipe
 def test_every_key_is_known_and_every_value_accepted(path, tmp_path):
     name, _ = command_of(path)
-    data, _, args, model = parse(SCRIPTS[name], path, "--output_dir", str(tmp_path / "out"))
-    assert data.task and model.model_name_or_path and args.ntl_weight > 0
+    parts = parse(SCRIPTS[name], path, "--output_dir", str(tmp_path / "out"))
+    data, _, system, args, model = parts
+    assert data.task and model.model_name_or_path
+    assert (args.ntl_weight > 0) == (path.stem not in WITHOUT_NTL)
+    assert system.system == SYSTEM_OF.get(path.stem, "standard")
     for key, value in yaml.safe_load(path.read_text()).items():
-        held = getattr(next(part for part in (data, args, model) if hasattr(part, key)), key)
+        held = getattr(next(part for part in parts if hasattr(part, key)), key)
         # Overridden here, or read into a list.
         assert key in ("output_dir", "use_cpu", "report_to") or getattr(held, "value", held) == value, key
 

@@ -10,19 +10,16 @@ import torch
 from datasets import Dataset
 from transformers import set_seed
 
-from ..config import FILE_NAME, NTLConfig
-from ..data import TextEncoder, final_answer
+from ..data import final_answer
 from ..decoding import NumberPrediction
 from ..evaluation import Score, check_libraries, number_right, score_answers, score_decoded, to_json
 from ..evaluation.decoded import decoded_columns
-from ..evaluation.generate import generate_answers, generation_config
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
-from ..evaluation.teacher_forced import TokenSums, score_sums, teacher_forced_sums
+from ..evaluation.teacher_forced import TokenSums, score_sums
 from ..number_text import answer_number
-from ..number_vocab import NumberVocab
+from .answering import answering_for
 from .data import DataArguments, load_eval_data
 from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
-from .number_decoding import decode_numbers, make_decoder, warn_of_other_formats
 from .trained_model import load_trained
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
@@ -35,7 +32,8 @@ class Evaluation:
     """What an evaluation found.
 
     Attributes:
-        scores: the metrics of `score_answers`, with `number_decoding` of `score_decoded`, and those of `score_sums`.
+        scores: the metrics of `score_answers`, with `number_decoding` of `score_decoded`, and, of a model
+            that answers in tokens, those of `score_sums`.
         content: what is written to `metrics.json`.
         folder: where.
         lm_eval: what the harness found, which is written to `lm_eval.json`; None without `lm_eval_tasks`.
@@ -64,24 +62,18 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     check_columns(rows)
     _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
-    is_seq2seq = model.config.is_encoder_decoder
-    encoder = TextEncoder(tokenizer, is_seq2seq, args.max_length)
-    vocab = NumberVocab.from_tokenizer(tokenizer, _digits_only(args))
-    prompts, encoded = encoder.encode_prompts(rows["prompt"][:]), encoder.encode(rows)
-    config = generation_config(model, tokenizer, **_generation_settings(args))
-    decoder = make_decoder(model, tokenizer, data_args, args)
-    warn_of_other_formats(rows, decoder)
+    answering = answering_for(model, tokenizer, rows, data_args, args)
     model.to(_device(args))
     _make_free(folder)
     set_seed(args.seed)
-    texts = generate_answers(model, tokenizer, prompts, args.per_device_eval_batch_size, config)
-    answers = [final_answer(text, data_args.answer_mark) for text in texts]
+    texts = answering.texts()
+    answers = [final_answer(text, answering.answer_mark) for text in texts]
     # At once: these took the time, and whatever fails later can be made from them.
     _write_predictions(folder, rows, texts, answers)
-    decoded = decode_numbers(decoder, prompts, args)
+    decoded = answering.decoded()
     if decoded:
         _write_predictions(folder, rows, texts, answers, decoded)
-    sums = teacher_forced_sums(model, tokenizer, encoded, vocab, args.per_device_eval_batch_size)
+    sums = answering.sums()
     evaluation = _report(folder, rows, texts, answers, decoded, sums, data_args, args)
     if tasks is None:
         return evaluation
@@ -114,12 +106,6 @@ def _run_harness(
     return results
 
 
-def _generation_settings(args: EvaluationArguments) -> dict[str, Any]:
-    settings: dict[str, Any] = {"max_new_tokens": args.max_new_tokens, "num_beams": args.num_beams}
-    sampling = {"temperature": args.temperature, "top_p": args.top_p} if args.do_sample else {}
-    return {**settings, "do_sample": args.do_sample, **sampling}
-
-
 def _claim_folder(args: EvaluationArguments) -> Path:
     name = args.model_name_or_path
     if args.output_dir is None and (name is None or not Path(name).is_dir()):
@@ -148,13 +134,6 @@ def check_columns(rows: Dataset) -> None:
             )
 
 
-def _digits_only(args: EvaluationArguments) -> bool:
-    if args.ntl_digits_only is not None:
-        return args.ntl_digits_only
-    folder = Path(str(args.model_name_or_path))
-    return NTLConfig.load(folder).digits_only if (folder / FILE_NAME).exists() else NTLConfig.digits_only
-
-
 def _device(args: EvaluationArguments) -> torch.device:
     accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
     return accelerator or torch.device("cpu")
@@ -170,7 +149,7 @@ def _report(
     texts: list[str],
     answers: list[str | None],
     decoded: list[NumberPrediction],
-    sums: TokenSums,
+    sums: TokenSums | None,
     data_args: DataArguments,
     args: EvaluationArguments,
 ) -> Evaluation:
@@ -179,13 +158,13 @@ def _report(
     scores = {
         **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
         **(score_decoded(decoded, targets, **bootstrap) if decoded and targets is not None else {}),
-        **score_sums(sums, **bootstrap),
+        **({} if sums is None else score_sums(sums, **bootstrap)),
     }
     content = {
         "model": args.model_name_or_path,
         "rows": len(rows),
         "metrics": to_json(scores),
-        "number_distribution": sums.number_distribution(),
+        "number_distribution": None if sums is None else sums.number_distribution(),
         "settings": {**_set_fields(data_args), **asdict(args)},
     }
     # Last: its being there says that all is.

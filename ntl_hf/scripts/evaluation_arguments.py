@@ -1,6 +1,7 @@
 """The arguments of an evaluation: which model is scored, and how it answers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -100,6 +101,16 @@ class EvaluationArguments:
             raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
         self._check_sampling()
         self._check_number_decoding()
+
+    def generation_settings(self) -> dict[str, Any]:
+        """For `GenerationConfig`."""
+        sampling = {"temperature": self.temperature, "top_p": self.top_p} if self.do_sample else {}
+        return {
+            "max_new_tokens": self.max_new_tokens,
+            "num_beams": self.num_beams,
+            "do_sample": self.do_sample,
+            **sampling,
+        }
 
     def _check_sampling(self) -> None:
         if not self.do_sample and (self.temperature, self.top_p) != (1.0, 1.0):

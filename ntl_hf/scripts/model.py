@@ -8,6 +8,8 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, set_seed
 from transformers.utils import is_bitsandbytes_available
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
+from ..baselines.adapted import register_for
+from ..digit_tokenizer import split_digits
 from ..digit_tokens import add_digit_tokens
 from ..lora import with_number_rows
 
@@ -18,6 +20,10 @@ class NumberTokenArguments:
 
     add_digit_tokens: bool = field(
         default=False, metadata={"help": "Add the single digits that the tokenizer lacks, and train their rows."}
+    )
+    split_digits: bool = field(
+        default=False,
+        metadata={"help": "Write numbers digit by digit, with a tokenizer that has pieces of several digits too."},
     )
     train_number_rows: bool = field(
         default=False,
@@ -59,9 +65,9 @@ def load_config(model_args: ModelArguments, trust_remote_code: bool) -> Pretrain
     _check_quantization(model_args)
     if model_args.from_scratch and model_args.use_peft:
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
-    return AutoConfig.from_pretrained(
-        model_args.model_name_or_path, revision=model_args.model_revision, trust_remote_code=trust_remote_code
-    )
+    source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
+    register_for(model_args.model_name_or_path, **source)
+    return AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
 
 
 def load_model(
@@ -80,16 +86,31 @@ def load_model(
         OSError: there is no such model, or it has no tokenizer.
     """
     name = str(model_args.model_name_or_path)
-    source = {"revision": model_args.model_revision, "trust_remote_code": args.trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(name, **source)
-    kwargs = {**source, **_precision_and_attention(model_args), **kwargs}
+    tokenizer = load_tokenizer(model_args, args)
+    if token_args.split_digits:
+        tokenizer = split_digits(tokenizer)
+    kwargs = {**model_kwargs(model_args, args), **kwargs}
     if model_args.from_scratch:
         set_seed(args.seed)
         del kwargs["revision"]
-        model = auto_class.from_config(AutoConfig.from_pretrained(name, **source), **kwargs)
+        model = auto_class.from_config(AutoConfig.from_pretrained(name, **_source(model_args, args)), **kwargs)
     else:
         model = auto_class.from_pretrained(name, **kwargs)
     return Loaded(model, tokenizer, add_digit_tokens(tokenizer, model) if token_args.add_digit_tokens else [])
+
+
+def load_tokenizer(model_args: ModelArguments, args: Any) -> Any:
+    """The tokenizer of the model that is named; `OSError` if there is none."""
+    return AutoTokenizer.from_pretrained(str(model_args.model_name_or_path), **_source(model_args, args))
+
+
+def model_kwargs(model_args: ModelArguments, args: Any) -> dict[str, Any]:
+    """For `from_pretrained`: which revision, in which precision, with which attention."""
+    return {**_source(model_args, args), **_precision_and_attention(model_args)}
+
+
+def _source(model_args: ModelArguments, args: Any) -> dict[str, Any]:
+    return {"revision": model_args.model_revision, "trust_remote_code": args.trust_remote_code}
 
 
 def lora_config(

@@ -1,19 +1,20 @@
-"""Training a decoder-only or encoder-decoder model with CE + NTL, the script behind `ntl-hf train`."""
+"""Training a decoder-only or encoder-decoder model, with CE + NTL or as one of the systems to compare with.
+
+The script behind `ntl-hf train`.
+"""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    PretrainedConfig,
-)
+from transformers import PretrainedConfig
 
 from ..arguments import NTLSeq2SeqTrainingArguments
-from ..data import TextEncoder, check_text_columns, right_padding_collator
-from ..trainers import NTLSeq2SeqTrainer, NTLTrainer
+from ..data import check_text_columns
 from .data import DataArguments, load_data
-from .model import ModelArguments, NumberTokenArguments, load_config, load_model, lora_config
+from .model import ModelArguments, NumberTokenArguments, load_config
 from .run import check, claim_output_dir
+from .systems import Job, SystemArguments, trainer_for
+from .systems.load import check_start
 
 
 @dataclass
@@ -33,12 +34,16 @@ class TrainConfig(NTLSeq2SeqTrainingArguments):
     )
 
 
-ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, TrainConfig, ModelArguments)
+ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, SystemArguments, TrainConfig, ModelArguments)
 
 
 def build_trainer(
-    data_args: DataArguments, token_args: NumberTokenArguments, args: TrainConfig, model_args: ModelArguments
-) -> NTLTrainer | NTLSeq2SeqTrainer:
+    data_args: DataArguments,
+    token_args: NumberTokenArguments,
+    system_args: SystemArguments,
+    args: TrainConfig,
+    model_args: ModelArguments,
+) -> Any:
     """Load model, tokenizer and data, and build the trainer; everything that can be refused is refused here.
 
     Raises:
@@ -48,25 +53,11 @@ def build_trainer(
     # What is quick to read first: a typo in a path should not cost the loading of a model.
     config = load_config(model_args, args.trust_remote_code)
     _check_generation(config, args)
+    check_start(config, system_args, str(model_args.model_name_or_path))
     train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no", args.max_steps)
     check_text_columns(train_dataset, config.is_encoder_decoder)
-    auto_class = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    loaded = load_model(auto_class, model_args, token_args, args)
-    encoder = TextEncoder(loaded.tokenizer, config.is_encoder_decoder, args.max_length)
-    # The other processes find the first one's work in the cache.
-    with args.main_process_first(desc="tokenization"):
-        train_dataset = encoder.encode(train_dataset)
-        eval_dataset = None if eval_dataset is None else encoder.encode(eval_dataset)
-    trainer_class = NTLSeq2SeqTrainer if config.is_encoder_decoder else NTLTrainer
-    trainer = trainer_class(
-        model=loaded.model,
-        args=args,
-        train_dataset=train_dataset,
-        eval_dataset=eval_dataset,
-        data_collator=right_padding_collator(loaded.tokenizer),
-        processing_class=loaded.tokenizer,
-        peft_config=lora_config(loaded, model_args, token_args, args.ntl_digits_only),
-    )
+    job = Job(data_args, token_args, system_args, args, model_args, config, train_dataset, eval_dataset)
+    trainer = trainer_for(job)
     check(trainer)
     return trainer
 

@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from peft import PeftConfig, PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.peft_utils import find_adapter_config_file
+
+from ..baselines.adapted import register_for
+from ..baselines.under_adapter import is_system, rebuild, saved_system
+from .systems.load import auto_class_of
 
 
 class TrainedModelArguments(Protocol):
@@ -53,19 +57,29 @@ def _load_model(args: TrainedModelArguments) -> tuple[Any, Any]:
 def _load_adapter(args: TrainedModelArguments) -> tuple[Any, Any]:
     name = str(args.model_name_or_path)
     base, revision = _base_of(name, args)
+    # The trainers save the tokenizer beside an adapter; adapters from elsewhere may come without.
+    has_tokenizer = not Path(name).is_dir() or (Path(name) / "tokenizer_config.json").exists()
     try:
-        model = _from_pretrained(base, revision, args)
+        tokenizer = AutoTokenizer.from_pretrained(name if has_tokenizer else base, **_source(args))
+        model = _base_model(name, base, revision, tokenizer, args)
     except OSError as error:
         raise OSError(
             f"its base model {base}: {error} If that is elsewhere now, name it as `base_model_name_or_path`."
         ) from error
-    # The trainers save the tokenizer beside an adapter; adapters from elsewhere may come without.
-    has_tokenizer = not Path(name).is_dir() or (Path(name) / "tokenizer_config.json").exists()
-    tokenizer = AutoTokenizer.from_pretrained(name if has_tokenizer else base, **_source(args))
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
         # Tokens were added in training; the adapter has their rows.
         model.resize_token_embeddings(len(tokenizer))
     return _ready(PeftModel.from_pretrained(model, name, revision=args.model_revision), tokenizer)
+
+
+def _base_model(adapter: str, base: str, revision: str, tokenizer: Any, args: TrainedModelArguments) -> Any:
+    """The model under an adapter: what `base` is, or, where it was trained as another system, that system of it."""
+    source = {"revision": revision, "trust_remote_code": args.trust_remote_code}
+    register_for(base, **source)
+    system = saved_system(adapter)
+    if system is None or is_system(AutoConfig.from_pretrained(base, **source)):
+        return _from_pretrained(base, revision, args)
+    return rebuild(base, system, tokenizer, **source, **_precision_and_attention(args))
 
 
 def _source(args: TrainedModelArguments) -> dict[str, Any]:
@@ -74,9 +88,13 @@ def _source(args: TrainedModelArguments) -> dict[str, Any]:
 
 def _from_pretrained(name: str, revision: str, args: TrainedModelArguments) -> Any:
     source = {"revision": revision, "trust_remote_code": args.trust_remote_code}
-    config = AutoConfig.from_pretrained(name, **source)
-    auto_class: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    return auto_class.from_pretrained(name, **source, dtype=args.dtype, attn_implementation=args.attn_implementation)
+    register_for(name, **source)
+    auto_class = auto_class_of(AutoConfig.from_pretrained(name, **source))
+    return auto_class.from_pretrained(name, **source, **_precision_and_attention(args))
+
+
+def _precision_and_attention(args: TrainedModelArguments) -> dict[str, Any]:
+    return {"dtype": args.dtype, "attn_implementation": args.attn_implementation}
 
 
 def _base_of(adapter: str, args: TrainedModelArguments) -> tuple[str, str]:

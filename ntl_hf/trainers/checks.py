@@ -176,17 +176,18 @@ def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
     Args:
         dataset, collate: as of `check_train_dataset`.
     """
-    for batch in _collated(dataset, collate):
+    for batch in collated(dataset, collate):
         yield batch["labels"]
 
 
 def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
-    for batch in _collated(dataset, collate):
+    for batch in collated(dataset, collate):
         check_has_labels(batch)
         yield batch["labels"].reshape(-1)
 
 
-def _collated(dataset: Any, collate: Any) -> Iterator[Any]:
+def collated(dataset: Any, collate: Any) -> Iterator[Any]:
+    """Batches of the first 1,000 examples of a set; none of a stream."""
     if not _has_random_access(dataset):
         return
     # A collator may draw random numbers; those of the training that follows must not move.

@@ -13,6 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
 from ..arguments import resolve_ntl_config
 from ..balance import Balance
+from ..baselines.mixing import check_token_model
 from ..callback import NTLCallback
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
@@ -55,7 +56,8 @@ class NTLMixin(NTLSavingMixin):
 
     Raises:
         ValueError: settings that disagree, no tokenizer, a vocabulary that does not fit the model, `nn.DataParallel`
-            or DeepSpeed sequence parallelism.
+            or DeepSpeed sequence parallelism; a model with a number head, or the number tokens of a Regression
+            Transformer with a plain model.
         NoNumberTokensError: the tokenizer has no number tokens.
     """
 
@@ -72,6 +74,7 @@ class NTLMixin(NTLSavingMixin):
         super().__init__(*args, **kwargs)
         check_parallelism(self)
         check_fsdp_in_force(self)
+        check_token_model(self.model.config, self.processing_class)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.

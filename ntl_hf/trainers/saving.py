@@ -11,6 +11,7 @@ import torch
 from transformers import AutoTokenizer
 from transformers.trainer_utils import sort_checkpoints
 
+from ..baselines.under_adapter import is_system
 from ..checkpoints import begin_checkpoint, checkpoint_problem, finish_checkpoint, list_checkpoints, remove_checkpoint
 from ..config import FILE_NAME, NTLConfig
 from ..interrupt import InterruptCallback
@@ -31,7 +32,14 @@ class NTLSavingMixin:
             folder = Path(output_dir or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
             self.ntl_config.save(folder)
+            self._save_system(folder)
         super().save_model(output_dir, _internal_call)
+
+    def _save_system(self, folder: Path) -> None:
+        """Beside an adapter, what its base model was made into: the adapter knows the base model's name alone."""
+        model = self.accelerator.unwrap_model(self.model)
+        if hasattr(model, "peft_config") and is_system(model.config):
+            model.config.save_pretrained(folder)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         run_dir = Path(self._get_output_dir(trial))

@@ -1,0 +1,46 @@
+"""What must not be mixed: a model of one system with the tokens or the trainer of another."""
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+from .adapted import system_of
+from .regression_head.model import is_regression_head
+from .regression_transformer.number_tokens import NumberTokens, has_number_tokens
+
+
+def check_token_model(config: PretrainedConfig, tokenizer: Any) -> None:
+    """Raise `ValueError` unless a model is trained on the tokens of its tokenizer, digits with places included.
+
+    Args:
+        config: of the model.
+        tokenizer: its tokenizer, or None where that is not known.
+    """
+    if system_of(config) == "xval" or is_regression_head(config):
+        raise ValueError(
+            f"A model of type '{config.model_type}' with a number head writes no number tokens, which is what the "
+            "number loss acts on: train it with `ntl_hf.trainers.NumberHeadTrainer`."
+        )
+    if tokenizer is None:
+        return
+    is_transformer = system_of(config) == "regression_transformer"
+    if is_transformer != has_number_tokens(tokenizer):
+        raise ValueError(_MIXED[is_transformer])
+    if is_transformer and NumberTokens(**config.number_tokens) != NumberTokens.from_tokenizer(tokenizer):
+        raise ValueError(
+            f"The Regression Transformer was made for the tokens {config.number_tokens}, and the tokenizer has "
+            f"{NumberTokens.from_tokenizer(tokenizer)}: load the tokenizer that was saved with the model."
+        )
+
+
+_MIXED = {
+    False: (
+        "The tokenizer has the number tokens of a Regression Transformer (`_5_0_`), and the model is a plain one, "
+        "which would not add their encodings. Make the model with `load_regression_transformer` (`system: rt` in a "
+        "recipe), or take the model's own tokenizer."
+    ),
+    True: (
+        "The model is a Regression Transformer, and the tokenizer has none of its number tokens (`_5_0_`): load the "
+        "tokenizer that was saved with the model."
+    ),
+}

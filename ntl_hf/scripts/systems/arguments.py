@@ -1,0 +1,83 @@
+"""The arguments that say how numbers go through a model."""
+
+from dataclasses import dataclass, field
+
+from ...baselines.scaling import KINDS
+
+SYSTEMS = ("standard", "rt", "xval", "regression_head")
+ENCODINGS = ("log", "float", "none")
+
+
+@dataclass
+class SystemArguments:
+    """How numbers go in and out of a model: as tokens like any others, or as one of the systems to compare with."""
+
+    system: str = field(
+        default="standard",
+        metadata={
+            "help": "'standard': tokens like any others. 'rt': the Regression Transformer, a token for a digit and "
+            "its place. 'xval': one token for all numbers, scaled by the value, and a number head. 'regression_head': "
+            "a number head instead of text.",
+            "choices": list(SYSTEMS),
+        },
+    )
+    rt_places: list[int] = field(
+        default_factory=lambda: [-9, 12],
+        metadata={"help": "rt: the lowest and the highest decimal place, such as -2 6 for 0.01 to 9999999.99."},
+    )
+    rt_encoding: str = field(
+        default="log",
+        metadata={
+            "help": "rt: added to the embeddings of numbers: 'float', the value; 'log', its logarithm; 'none'.",
+            "choices": list(ENCODINGS),
+        },
+    )
+    rt_largest: float = field(
+        default=3e9, metadata={"help": "rt: the value whose encoding is 10; with 'float' about the largest number."}
+    )
+    rt_place_values: bool = field(
+        default=False,
+        metadata={"help": "rt: to the number loss, a token is worth digit * 10^place instead of its digit."},
+    )
+    number_scaling: str | None = field(
+        default=None,
+        metadata={
+            "help": "xval, regression_head: 'range', to [-5, 5] by the largest number in training (the default of "
+            "xval); 'signed_log', sign(x) * log10(|x| + 1); 'none' (the default of regression_head).",
+            "choices": list(KINDS),
+        },
+    )
+    number_weight: float = field(
+        default=1.0, metadata={"help": "xval: the weight of the number head's squared error beside cross entropy."}
+    )
+
+    def __post_init__(self) -> None:
+        for name, known in (("system", SYSTEMS), ("rt_encoding", ENCODINGS), ("number_scaling", (None, *KINDS))):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"`{name}` is '{getattr(self, name)}'; take {', '.join(map(str, filter(None, known)))}."
+                )
+        if len(self.rt_places) != 2:
+            raise ValueError(f"`rt_places` is {self.rt_places}; give two places, such as -2 and 6.")
+        if not self.number_weight >= 0:
+            raise ValueError(f"`number_weight` is {self.number_weight}; it must be 0 or more.")
+        self._check_belonging()
+
+    def _check_belonging(self) -> None:
+        """An option of another system is refused, not passed over: whoever sets one expects it to act."""
+        defaults = SystemArguments.__dataclass_fields__
+        for name, owners in _OWNERS.items():
+            default = [-9, 12] if name == "rt_places" else defaults[name].default
+            if self.system not in owners and getattr(self, name) != default:
+                of = " and ".join(f"`system: {owner}`" for owner in owners)
+                raise ValueError(f"`{name}` is an option of {of}; remove it.")
+
+
+_OWNERS = {
+    "rt_places": ("rt",),
+    "rt_encoding": ("rt",),
+    "rt_largest": ("rt",),
+    "rt_place_values": ("rt",),
+    "number_scaling": ("xval", "regression_head"),
+    "number_weight": ("xval",),
+}

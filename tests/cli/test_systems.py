@@ -1,0 +1,203 @@
+"""`ntl-hf train` with `system`: each trains, resumes, saves, answers, takes an adapter, and says what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ntl_hf.cli.main import main
+from tests.cli.test_train import assert_one_line, log_history, save_model
+
+ROOT = Path(__file__).parents[2]
+SYSTEMS = {
+    "rt": {"system": "rt", "rt_places": [-1, 4], "ntl_weight": 0},
+    "rt_ntl": {"system": "rt", "rt_places": [-1, 4], "rt_encoding": "float", "rt_largest": 1e4},
+    "rt_place_values": {"system": "rt", "rt_places": [0, 4], "rt_place_values": True, "ntl_squash_factor": 9},
+    "xval": {"system": "xval", "ntl_weight": 0},
+    "regression_head": {"system": "regression_head", "number_scaling": "signed_log", "ntl_weight": 0},
+}
+MODEL_TYPES = {"rt": "regression_transformer_{}", "xval": "xval_{}", "regression_head": "{}"}
+every_system = pytest.mark.parametrize("name", SYSTEMS)
+
+
+@pytest.fixture(params=("llama", "t5"))
+def kind(request, tmp_path):
+    """The folder `tmp_path / "model"` holds a model of this kind."""
+    save_model(tmp_path / "model", request.param)
+    return request.param
+
+
+def losses(out):
+    return [log["loss"] for log in log_history(out) if "loss" in log]
+
+
+def evaluate(recipe, out, *words):
+    argv = ["evaluate", "--config", recipe, "--model_name_or_path", str(out), "--max_new_tokens", "6"]
+    return main([*argv, "--use_cpu", "true", "--resamples", "0", "--max_eval_samples", "6", *words])
+
+
+@every_system
+def test_trains_resumes_saves_and_answers(recipe, name, kind, tmp_path):
+    system = SYSTEMS[name]
+    settings = {**system, "use_peft": False, "eval_strategy": "steps", "eval_steps": 2, "max_eval_samples": 4}
+    settings |= {"lr_scheduler_type": "constant", "learning_rate": 1e-3}
+    assert main(["train", "--config", recipe(max_steps=4, output_dir=str(tmp_path / "whole"), **settings)]) == 0
+    assert main(["train", "--config", recipe(**settings)]) == 0
+    config = recipe(max_steps=4, **settings)
+    assert main(["train", "--config", config, "--resume_from_checkpoint", "auto"]) == 0
+    assert losses(tmp_path / "out") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
+    assert any("eval_loss" in log for log in log_history(tmp_path / "out"))
+    saved = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert saved["model_type"] == MODEL_TYPES[system["system"]].format(kind)
+    assert evaluate(config, tmp_path / "out") == 0
+    rows = (tmp_path / "out" / "evaluation" / "predictions.jsonl").read_text().splitlines()
+    assert len(rows) == 6
+    if system["system"] == "regression_head":
+        assert all(json.loads(row)["number"] is not None for row in rows)
+
+
+@every_system
+def test_an_adapter_is_scored_on_what_it_was_trained_on(recipe, name, kind, tmp_path):
+    """The base model alone is none of the systems: what was made of it is found beside the adapter."""
+    config = recipe(save_strategy="no", max_steps=3, learning_rate=1e-2, seed=3, **SYSTEMS[name])
+    assert main(["train", "--config", config]) == 0
+    assert evaluate(config, tmp_path / "out") == 0
+    with_adapter = (tmp_path / "out" / "evaluation" / "metrics.json").read_text()
+    # Merged, it is one model, and says the same.
+    merge(tmp_path / "out", tmp_path / "merged")
+    assert evaluate(config, tmp_path / "merged") == 0
+    merged = json.loads((tmp_path / "merged" / "evaluation" / "metrics.json").read_text())["metrics"]
+    found, wanted = (
+        {name: score["value"] for name, score in metrics.items() if score["value"] is not None}
+        for metrics in (merged, json.loads(with_adapter)["metrics"])
+    )
+    assert found == pytest.approx(wanted, rel=1e-3)
+
+
+def merge(adapter, folder):
+    from transformers import AutoTokenizer
+
+    from ntl_hf.scripts.evaluation_arguments import EvaluationArguments
+    from ntl_hf.scripts.trained_model import load_trained
+
+    model, _ = load_trained(EvaluationArguments(model_name_or_path=str(adapter), dtype="float32"))
+    model.merge_and_unload().save_pretrained(folder)
+    AutoTokenizer.from_pretrained(adapter).save_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["rt", "xval", "regression_head"])
+def test_goes_on_from_what_it_has_become(recipe, name, kind, tmp_path):
+    settings = {**SYSTEMS[name], "use_peft": False, "save_strategy": "no"}
+    assert main(["train", "--config", recipe(**settings)]) == 0
+    again = {"model_name_or_path": str(tmp_path / "out"), "output_dir": str(tmp_path / "again"), "learning_rate": 0.0}
+    assert main(["train", "--config", recipe(**{**settings, **again})]) == 0
+    first, second = (tmp_path / folder / "model.safetensors" for folder in ("out", "again"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_regression_transformer_through_sft(recipe, tmp_path):
+    save_model(tmp_path / "model", "llama")
+    assert main(["sft", "--config", recipe(use_peft=False, **SYSTEMS["rt_ntl"])]) == 0
+    assert evaluate(recipe(), tmp_path / "out") == 0
+    metrics = json.loads((tmp_path / "out" / "evaluation" / "metrics.json").read_text())["metrics"]
+    assert 0 < metrics["number_mass"]["value"] < 1
+
+
+def test_digits_of_a_tokenizer_with_pieces_of_several(recipe, tmp_path):
+    from tests.downloads import real_tokenizer
+    from tests.tiny import tiny_model
+
+    tokenizer = real_tokenizer("gpt2")
+    tiny_model("llama", vocab_size=len(tokenizer)).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    settings = {"split_digits": True, "use_peft": False, "save_strategy": "no"}
+    assert main(["train", "--config", recipe(**settings)]) == 0
+    from transformers import AutoTokenizer
+
+    saved = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert saved.tokenize("a 2024 b") == ["a", "Ġ", "2", "0", "2", "4", "Ġb"]
+
+
+REFUSED = {
+    "a weight that nothing has": ({"system": "xval"}, "set `ntl_weight: 0`"),
+    "a head with a number loss": ({"system": "regression_head"}, "set `ntl_weight: 0`"),
+    "an option of another system": ({"rt_encoding": "float"}, "`rt_encoding` is an option of `system: rt`"),
+    "scaling of text": (
+        {"system": "rt", "number_scaling": "range"},
+        "`number_scaling` is an option of `system: xval`",
+    ),
+    "no such system": ({"system": "xvalue"}, "choose one of: standard, rt, xval, regression_head"),
+    "no such scaling": ({"system": "xval", "ntl_weight": 0, "number_scaling": "log"}, "choose one of: none, range"),
+    "one place": ({"system": "rt", "rt_places": [3]}, "give two places"),
+    "places that make no sense": ({"system": "rt", "rt_places": [1, 4]}, "places"),
+    "a number beyond the places": ({"system": "rt", "rt_places": [0, 1]}, "digits beyond the places 0 to 1"),
+    "place values without bounds": ({"system": "rt", "rt_place_values": True}, "Set `ntl_squash_factor`"),
+    "digits twice": ({"system": "rt", "split_digits": True}, "has digit tokens of its own"),
+    "digits of no digits": ({"system": "xval", "ntl_weight": 0, "split_digits": True}, "nothing to split"),
+    "digits that are split already": ({"split_digits": True}, "use it as it is"),
+    "rows that do not exist": (
+        {"system": "xval", "ntl_weight": 0, "train_number_rows": True},
+        "`train_number_rows` is for numbers that are written in digits",
+    ),
+    "generation of numbers": (
+        {"system": "xval", "ntl_weight": 0, "predict_with_generate": True},
+        "`predict_with_generate` is for text alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_with_one_line(case, recipe, tmp_path, capsys):
+    save_model(tmp_path / "model", "t5")
+    changes, message = REFUSED[case]
+    assert main(["train", "--config", recipe(**changes)]) == 2
+    assert_one_line(capsys, message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("other", ["standard", "rt", "xval", "regression_head"])
+@pytest.mark.parametrize("name", ["rt", "xval", "regression_head"])
+def test_systems_are_not_mixed(name, other, recipe, tmp_path, capsys):
+    if other in (name, "standard" if name == "rt" else None):
+        pytest.skip("A Regression Transformer trains on as any model does.")
+    save_model(tmp_path / "model", "llama")
+    settings = {"use_peft": False, "save_strategy": "no"}
+    assert main(["train", "--config", recipe(**settings, **SYSTEMS[name])]) == 0
+    capsys.readouterr()
+    again = {"model_name_or_path": str(tmp_path / "out"), "output_dir": str(tmp_path / "again"), **settings}
+    assert main(["train", "--config", recipe(**again, **SYSTEMS.get(other, {}))]) == 2
+    assert_one_line(capsys, f"was trained with `system: {name}` and cannot go on as '{other}'")
+
+
+def test_tokens_are_not_decoded_from_a_number_head(recipe, tmp_path, capsys):
+    save_model(tmp_path / "model", "llama")
+    config = recipe(use_peft=False, save_strategy="no", **SYSTEMS["xval"])
+    assert main(["train", "--config", config]) == 0
+    for words, message in (
+        (("--number_decoding", "median"), "`number_decoding` is for models that write numbers in tokens"),
+        (("--num_beams", "2"), "`num_beams` must be 1 for xVal"),
+    ):
+        capsys.readouterr()
+        assert evaluate(config, tmp_path / "out", *words) == 2
+        assert_one_line(capsys, message)
+
+
+@pytest.mark.parametrize("name", ["rt_ntl", "xval", "regression_head"])
+def test_two_processes_are_one(name, recipe, tmp_path):
+    """Under DDP, the losses of a step are those of one process that has all the rows."""
+    save_model(tmp_path / "model", "t5")
+    settings = {**SYSTEMS[name], "use_peft": False, "max_steps": 3, "optim": "sgd", "learning_rate": 0.1}
+    settings |= {"lr_scheduler_type": "constant", "logging_steps": 1, "average_tokens_across_devices": True}
+    config = recipe(**settings, per_device_train_batch_size=2, output_dir=str(tmp_path / "two"))
+    ddp = str(ROOT / "tests" / "accelerate" / "ddp.yaml")
+    command = [sys.executable, "-m", "ntl_hf.cli.main", "train", "--config", config, "--accelerate_config", ddp]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Training in 2 processes, MULTI_CPU." in run.stderr or "Training in 2 processes, MULTI_GPU." in run.stderr
+    config = recipe(**settings, per_device_train_batch_size=4, output_dir=str(tmp_path / "one"))
+    assert main(["train", "--config", config]) == 0
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    assert yaml.safe_load((tmp_path / "two" / "config.json").read_text())
