@@ -33,6 +33,16 @@ def check_token_model(config: PretrainedConfig, tokenizer: Any) -> None:
         )
 
 
+def check_adapter(model: Any) -> None:
+    """Raise `ValueError` for prompt tuning of a system: peft then looks tokens up itself, and leaves numbers out."""
+    adapters = getattr(model, "peft_config", None) or {}
+    if system_of(model.config) is not None and any(each.is_prompt_learning for each in adapters.values()):
+        raise ValueError(
+            f"Prompt tuning of a model of type '{model.config.model_type}' would leave out what it adds to the "
+            "embeddings of numbers: use LoRA."
+        )
+
+
 _MIXED = {
     False: (
         "The tokenizer has the number tokens of a Regression Transformer (`_5_0_`), and the model is a plain one, "

@@ -13,7 +13,7 @@ from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
 from ..arguments import resolve_ntl_config
 from ..balance import Balance
-from ..baselines.mixing import check_token_model
+from ..baselines.mixing import check_adapter, check_token_model
 from ..callback import NTLCallback
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
@@ -75,6 +75,7 @@ class NTLMixin(NTLSavingMixin):
         check_parallelism(self)
         check_fsdp_in_force(self)
         check_token_model(self.model.config, self.processing_class)
+        check_adapter(self.model)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.

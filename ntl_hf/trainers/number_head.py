@@ -12,6 +12,7 @@ from transformers import Trainer, TrainingArguments, set_seed
 from ..baselines.adapted import system_of
 from ..baselines.card import add_system_section
 from ..baselines.collate import NumberCollator
+from ..baselines.mixing import check_adapter
 from ..baselines.regression_head.model import is_regression_head
 from ..baselines.scaling import NumberScaling
 from ..checkpoints import resolve_checkpoint
@@ -61,6 +62,7 @@ class NumberHeadTrainer(NTLSavingMixin, Trainer):
         super().__init__(model, *args, **kwargs)
         check_parallelism(self)
         check_fsdp_in_force(self)
+        check_adapter(self.model)
         keep_differentiable(self.model)
         self.system = _system(self)
         # Without this, the Trainer does not count the labels of the step.

@@ -1,6 +1,7 @@
 """Models and tokens of different systems are told apart before anything is trained."""
 
 import pytest
+from peft import PromptTuningConfig, get_peft_model
 
 from ntl_hf import NTLTrainer, NumberVocab
 from ntl_hf.baselines.regression_head.model import load_regression_head
@@ -74,3 +75,10 @@ def test_digits_are_worth_themselves_or_what_they_add_to_the_number():
     with pytest.raises(ValueError, match="Set `ntl_squash_factor`"):
         place_value_vocab(rt_tokenizer((0, 6)))
     place_value_vocab(rt_tokenizer((0, 6)), squash_factor=9)
+
+
+def test_prompt_tuning_would_leave_the_numbers_out(folder, tmp_path):
+    tokenizer = rt_tokenizer()
+    model = get_peft_model(rt_model(folder, tokenizer), PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
+    with pytest.raises(ValueError, match="use LoRA"):
+        make_trainer(NTLTrainer, model, tmp_path, tokenizer=tokenizer)

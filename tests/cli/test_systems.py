@@ -158,6 +158,34 @@ def test_refused_with_one_line(case, recipe, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+OTHERWISE = {
+    "rt": ({"rt_places": [0, 7]}, r"`rt_places` is \[0, 7\], but .* was made with \[-1, 4\]"),
+    "xval": ({"number_scaling": "signed_log"}, "`number_scaling` is signed_log, but .* was made with range"),
+    "regression_head": ({"number_scaling": "range"}, "`number_scaling` is range, but .* was made with signed_log"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_a_model_is_made_with_stays(name, recipe, tmp_path, capsys):
+    save_model(tmp_path / "model", "llama")
+    settings, (changes, message) = {"use_peft": False, "save_strategy": "no", **SYSTEMS[name]}, OTHERWISE[name]
+    assert main(["train", "--config", recipe(**settings)]) == 0
+    capsys.readouterr()
+    again = {"model_name_or_path": str(tmp_path / "out"), "output_dir": str(tmp_path / "again")}
+    assert main(["train", "--config", recipe(**{**settings, **again, **changes})]) == 2
+    assert_one_line(capsys, message)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_from_random_weights(recipe, name, kind, tmp_path):
+    """The seed decides over all of them, those of the system included."""
+    settings = {**SYSTEMS[name], "use_peft": False, "from_scratch": True, "save_strategy": "no", "max_steps": 1}
+    for out in ("first", "second"):
+        assert main(["train", "--config", recipe(output_dir=str(tmp_path / out), **settings)]) == 0
+    first, second = (tmp_path / out / "model.safetensors" for out in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 @pytest.mark.parametrize("other", ["standard", "rt", "xval", "regression_head"])
 @pytest.mark.parametrize("name", ["rt", "xval", "regression_head"])
 def test_systems_are_not_mixed(name, other, recipe, tmp_path, capsys):

@@ -6,6 +6,7 @@ from ...baselines.scaling import KINDS
 
 SYSTEMS = ("standard", "rt", "xval", "regression_head")
 ENCODINGS = ("log", "float", "none")
+PLACES = (-9, 12)
 
 
 @dataclass
@@ -22,7 +23,7 @@ class SystemArguments:
         },
     )
     rt_places: list[int] = field(
-        default_factory=lambda: [-9, 12],
+        default_factory=lambda: list(PLACES),
         metadata={"help": "rt: the lowest and the highest decimal place, such as -2 6 for 0.01 to 9999999.99."},
     )
     rt_encoding: str = field(
@@ -61,23 +62,24 @@ class SystemArguments:
             raise ValueError(f"`rt_places` is {self.rt_places}; give two places, such as -2 and 6.")
         if not self.number_weight >= 0:
             raise ValueError(f"`number_weight` is {self.number_weight}; it must be 0 or more.")
+        if self.rt_place_values and self.system != "rt":
+            raise ValueError("`rt_place_values` is an option of `system: rt`; remove it.")
         self._check_belonging()
 
     def _check_belonging(self) -> None:
         """An option of another system is refused, not passed over: whoever sets one expects it to act."""
-        defaults = SystemArguments.__dataclass_fields__
-        for name, owners in _OWNERS.items():
-            default = [-9, 12] if name == "rt_places" else defaults[name].default
+        for name, default in DEFAULTS.items():
+            owners = [system for system, options in OPTIONS.items() if name in options]
             if self.system not in owners and getattr(self, name) != default:
                 of = " and ".join(f"`system: {owner}`" for owner in owners)
                 raise ValueError(f"`{name}` is an option of {of}; remove it.")
 
 
-_OWNERS = {
-    "rt_places": ("rt",),
-    "rt_encoding": ("rt",),
-    "rt_largest": ("rt",),
-    "rt_place_values": ("rt",),
-    "number_scaling": ("xval", "regression_head"),
-    "number_weight": ("xval",),
+# What each system takes of its own; `rt_place_values` is of its loss, and nothing that a model keeps.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "standard": (),
+    "rt": ("rt_places", "rt_encoding", "rt_largest"),
+    "xval": ("number_scaling", "number_weight"),
+    "regression_head": ("number_scaling",),
 }
+DEFAULTS = {name: getattr(SystemArguments, name, list(PLACES)) for names in OPTIONS.values() for name in names}

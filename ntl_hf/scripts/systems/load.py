@@ -18,7 +18,7 @@ from ...baselines.regression_transformer.tokenizer import regression_transformer
 from ...baselines.regression_transformer.vocab import place_value_vocab
 from ...number_vocab import NumberVocab
 from ..model import Loaded, ModelArguments, NumberTokenArguments, load_model, load_tokenizer, model_kwargs
-from .arguments import SystemArguments
+from .arguments import DEFAULTS, OPTIONS, SystemArguments
 
 _NAMES = {"regression_transformer": "rt", "xval": "xval", "regression_head": "regression_head", None: "standard"}
 # A Regression Transformer is a model with other tokens, which trains on like any other.
@@ -50,6 +50,26 @@ def check_start(config: PretrainedConfig, system_args: SystemArguments, name: st
             f"{name} was trained with `system: {found}` and cannot go on as '{system_args.system}': its tokens and "
             f"weights are of that system. Set `system: {found}`, or start from the base model."
         )
+    _check_kept(config, system_args, name)
+
+
+def _check_kept(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
+    """A model that has been trained as a system keeps its settings: others would be passed over."""
+    tokens, scaling = (getattr(config, field, None) or {} for field in ("number_tokens", "number_scaling"))
+    saved = {
+        "rt_places": [tokens.get("low"), tokens.get("high")],
+        "rt_encoding": getattr(config, "number_encoding", None),
+        "rt_largest": getattr(config, "number_encoding_largest", None),
+        "number_scaling": scaling.get("kind"),
+        "number_weight": getattr(config, "number_weight", None),
+    }
+    for option in OPTIONS[system_name(config)]:
+        given = getattr(system_args, option)
+        if given not in (saved[option], DEFAULTS[option]):
+            raise ValueError(
+                f"`{option}` is {given}, but {name} was made with {saved[option]}: remove it, or start from the base "
+                "model."
+            )
 
 
 def load_token_model(
