@@ -79,6 +79,8 @@ def test_digits_are_worth_themselves_or_what_they_add_to_the_number():
 
 def test_prompt_tuning_would_leave_the_numbers_out(folder, tmp_path):
     tokenizer = rt_tokenizer()
-    model = get_peft_model(rt_model(folder, tokenizer), PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
+    model = get_peft_model(
+        rt_model(folder, tokenizer), PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
+    )
     with pytest.raises(ValueError, match="use LoRA"):
         make_trainer(NTLTrainer, model, tmp_path, tokenizer=tokenizer)
