@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from transformers import AutoConfig
 
 from .adapted import adapted_classes, split_model_type, system_of
@@ -41,16 +42,20 @@ def adapted_config(kind: str, base_config: Any, **settings: Any) -> Any:
 
 
 def load_adapted(
-    name_or_path: str, make_config: Callable[[Any], Any], tokenizer_size: int, from_scratch: bool, **options: Any
+    name_or_path: str,
+    make_config: Callable[[Any], Any],
+    new_ids: range,
+    from_scratch: bool,
+    **options: Any,
 ) -> Any:
     """A system's model with the weights of a base checkpoint, or fresh ones, and a row for each token.
 
-    New rows are drawn as the base draws its own; rows beyond the tokenizer, of padded vocabularies, are kept.
+    New rows are drawn at random; rows beyond the tokenizer, of padded vocabularies, are kept.
 
     Args:
         name_or_path: the base checkpoint; of its config alone, if `from_scratch`.
         make_config: makes the config of the system from that of the base.
-        tokenizer_size: number of tokens, `len(tokenizer)`.
+        new_ids: ids of the tokens that the base does not know, up to the size of the tokenizer.
         from_scratch: initialise all weights.
         options: of `from_pretrained`, such as `dtype` and `attn_implementation`.
     """
@@ -58,10 +63,20 @@ def load_adapted(
     config = make_config(AutoConfig.from_pretrained(name_or_path, **hub_options))
     _, model_class = adapted_classes(*split_model_type(config.model_type))
     if from_scratch:
-        config.vocab_size = max(config.vocab_size, tokenizer_size)
+        config.vocab_size = max(config.vocab_size, new_ids.stop)
         return model_class._from_config(config, **{k: v for k, v in options.items() if k not in hub_options})
     model = model_class.from_pretrained(name_or_path, config=config, **options)
-    if tokenizer_size > model.get_input_embeddings().weight.shape[0]:
+    rows = model.get_input_embeddings().weight.shape[0]
+    if new_ids.stop > rows:
         # With their mean as the starting point, new tokens would all be the same token.
-        model.resize_token_embeddings(tokenizer_size, mean_resizing=False)
+        model.resize_token_embeddings(new_ids.stop, mean_resizing=False)
+    _draw(model, range(new_ids.start, min(new_ids.stop, rows)))
     return model
+
+
+@torch.no_grad()
+def _draw(model: Any, ids: range) -> None:
+    """Draw rows of a padded vocabulary anew, with the spread of the others: often they are all the same."""
+    tables = {id(part.weight): part.weight for part in (model.get_input_embeddings(), model.get_output_embeddings())}
+    for table in tables.values() if ids else ():
+        table[ids.start : ids.stop].normal_(0, float(table[: ids.start].float().std()))

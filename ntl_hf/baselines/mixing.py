@@ -7,6 +7,7 @@ from transformers import PretrainedConfig
 from .adapted import system_of
 from .regression_head.model import is_regression_head
 from .regression_transformer.number_tokens import NumberTokens, has_number_tokens
+from .xval.values import NUM_TOKEN
 
 
 def check_token_model(config: PretrainedConfig, tokenizer: Any) -> None:
@@ -23,6 +24,11 @@ def check_token_model(config: PretrainedConfig, tokenizer: Any) -> None:
         )
     if tokenizer is None:
         return
+    if NUM_TOKEN in getattr(tokenizer, "tokenizer", tokenizer).get_vocab():
+        raise ValueError(
+            f"The tokenizer is xVal's, with one token {NUM_TOKEN} for all numbers, and the model is none of xVal's: "
+            "make it with `load_xval` (`system: xval` in a recipe), or take the model's own tokenizer."
+        )
     is_transformer = system_of(config) == "regression_transformer"
     if is_transformer != has_number_tokens(tokenizer):
         raise ValueError(_MIXED[is_transformer])

@@ -20,13 +20,18 @@ def is_system(config: PretrainedConfig) -> bool:
     return system_of(config) is not None or is_regression_head(config)
 
 
-def saved_system(adapter: str) -> PretrainedConfig | None:
-    """The configuration that was saved beside an adapter; None for an adapter of a plain model."""
-    try:
-        register_for(adapter)
-        config = AutoConfig.from_pretrained(adapter)
-    except OSError:
+def saved_system(adapter: str, **hub_options: Any) -> PretrainedConfig | None:
+    """The configuration that was saved beside an adapter; None for an adapter of a plain model.
+
+    Args:
+        adapter: its folder, or its name on the hub.
+        hub_options: such as `revision`.
+    """
+    settings, _ = PretrainedConfig.get_config_dict(adapter, **hub_options)
+    if "model_type" not in settings:
         return None
+    register_for(adapter, **hub_options)
+    config = AutoConfig.from_pretrained(adapter, **hub_options)
     return config if is_system(config) else None
 
 

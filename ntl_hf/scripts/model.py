@@ -1,14 +1,17 @@
 """The model and the tokenizer of a recipe."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig, TaskType
+from peft.utils import CONFIG_NAME as ADAPTER_CONFIG
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, set_seed
 from transformers.utils import is_bitsandbytes_available
 from trl import ModelConfig, get_peft_config, get_quantization_config
 
 from ..baselines.adapted import register_for
+from ..baselines.under_adapter import is_system
 from ..digit_tokenizer import split_digits
 from ..digit_tokens import add_digit_tokens
 from ..lora import with_number_rows
@@ -67,7 +70,13 @@ def load_config(model_args: ModelArguments, trust_remote_code: bool) -> Pretrain
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
     source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
     register_for(model_args.model_name_or_path, **source)
-    return AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
+    config = AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
+    if is_system(config) and (Path(model_args.model_name_or_path) / ADAPTER_CONFIG).exists():
+        raise ValueError(
+            f"{model_args.model_name_or_path} is an adapter on another model: merge the two first "
+            "(`model.merge_and_unload()`), or start from the base model."
+        )
+    return config
 
 
 def load_model(

@@ -1,5 +1,6 @@
 """Supervised fine-tuning of a decoder-only model with CE + NTL, the script behind `ntl-hf sft`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from datasets import Dataset
@@ -61,5 +62,12 @@ def _check_places(train_dataset: Any, eval_dataset: Any, tokenizer: Any) -> None
     tokens = NumberTokens.from_tokenizer(tokenizer)
     for dataset in (train_dataset, eval_dataset):
         if isinstance(dataset, Dataset):
-            texts = (row[name] for row in dataset for name in ("prompt", "completion", "text") if name in row)
-            check_places((text for text in texts if isinstance(text, str)), tokens)
+            check_places((text for row in dataset for text in _texts(row)), tokens)
+
+
+def _texts(row: dict[str, Any]) -> Iterator[str]:
+    """The texts of a row, those of its conversations too."""
+    for name in ("prompt", "completion", "text", "messages", "conversations"):
+        value = row.get(name)
+        turns: list[Any] = value if isinstance(value, list) else [{"content": value}]
+        yield from (str(turn["content"]) for turn in turns if isinstance(turn.get("content"), str))

@@ -55,7 +55,8 @@ def build_trainer(
     _check_generation(config, args)
     check_start(config, system_args, str(model_args.model_name_or_path))
     train_dataset, eval_dataset = load_data(data_args, args.eval_strategy != "no", args.max_steps)
-    check_text_columns(train_dataset, config.is_encoder_decoder)
+    if system_args.system != "regression_head":  # which takes a target in the place of a completion
+        check_text_columns(train_dataset, config.is_encoder_decoder)
     job = Job(data_args, token_args, system_args, args, model_args, config, train_dataset, eval_dataset)
     trainer = trainer_for(job)
     check(trainer)

@@ -76,7 +76,7 @@ def _base_model(adapter: str, base: str, revision: str, tokenizer: Any, args: Tr
     """The model under an adapter: what `base` is, or, where it was trained as another system, that system of it."""
     source = {"revision": revision, "trust_remote_code": args.trust_remote_code}
     register_for(base, **source)
-    system = saved_system(adapter)
+    system = saved_system(adapter, **_source(args))
     if system is None or is_system(AutoConfig.from_pretrained(base, **source)):
         return _from_pretrained(base, revision, args)
     return rebuild(base, system, tokenizer, **source, **_precision_and_attention(args))

@@ -11,6 +11,7 @@ from accelerate.utils import DistributedType, gather_object
 from datasets import Dataset
 from torch import Tensor, nn
 
+from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
@@ -100,6 +101,16 @@ def check_labels(labels: Tensor, vocab_size: int) -> None:
             f"The labels contain {int(labels[outside][0])}, which is outside the model's vocabulary of {vocab_size} "
             f"tokens. Use {IGNORE_INDEX} where there is no label, and check that the data was tokenized with this "
             "model's tokenizer."
+        )
+
+
+def check_placed_digits(config: NTLConfig, tokenizer: Any) -> None:
+    """Raise `ValueError` for targets by distance alone, where the same digit at another place is as good."""
+    is_by_distance = config.weight > 0 and any(term.name == "dist2" for term in config.terms)
+    if is_by_distance and tokenizer is not None and has_number_tokens(tokenizer):
+        raise ValueError(
+            "`ntl_loss: dist2` shares the target out by distance, and to it the digits of a Regression Transformer "
+            "are the same at every place. Take another loss, such as 'was' or 'crps'."
         )
 
 

@@ -31,6 +31,7 @@ from .checks import (
     check_has_labels,
     check_labels,
     check_parallelism,
+    check_placed_digits,
     check_same_everywhere,
     check_smoothing,
     check_train_dataset,
@@ -94,6 +95,7 @@ class NTLMixin(NTLSavingMixin):
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.follow(config)
         check_smoothing(self)
+        check_placed_digits(self.ntl_config, self.processing_class)
         reads_text = self.ntl_config.reads_text
         syntax = NumberSyntax.from_tokenizer(self._require_tokenizer(), vocab) if reads_text else None
         self.objective = NTLObjective(vocab, self.ntl_config, syntax)

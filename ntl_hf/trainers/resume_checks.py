@@ -11,6 +11,11 @@ from ..checkpoints import saved_by
 
 # By what families of models call it: kind, width, depth, vocabulary.
 _SHAPE = ("model_type", "hidden_size", "n_embd", "d_model", "num_hidden_layers", "n_layer", "num_layers", "vocab_size")
+# What the weights of a system mean, see `baselines`.
+_SYSTEM = (
+    *("number_tokens", "number_encoding", "number_encoding_largest"),
+    *("num_token_id", "number_scaling", "number_weight"),
+)
 _OPTIMIZERS = ("optimizer.pt", "optimizer.bin", "optimizer_*", "global_step*")
 
 
@@ -28,9 +33,9 @@ def check_same_tokens(saved: dict[str, int], given: dict[str, int], folder: str)
 
 
 def check_same_model(folder: Path, model: nn.Module) -> None:
-    """Raise `ValueError` if a checkpoint is of a model of another shape, or of another adapter."""
+    """Raise `ValueError` if a checkpoint is of a model of another shape or system, or of another adapter."""
     saved, config = _read(folder / "config.json"), model.config.to_dict()
-    names = [name for name in _SHAPE if name in saved]
+    names = [name for name in (*_SHAPE, *_SYSTEM) if name in saved]
     found = {**_adapter(_read(folder / "adapter_config.json")), **{name: saved[name] for name in names}}
     given = {**_adapter(_active_adapter(model)), **{name: config.get(name) for name in names}}
     differing = [f"{name} {found[name]!r} and {given[name]!r}" for name in found if found[name] != given[name]]

@@ -1,12 +1,13 @@
 """Models and tokens of different systems are told apart before anything is trained."""
 
 import pytest
+import torch
 from peft import PromptTuningConfig, get_peft_model
 
 from ntl_hf import NTLTrainer, NumberVocab
 from ntl_hf.baselines.regression_head.model import load_regression_head
 from ntl_hf.baselines.regression_transformer.model import load_regression_transformer
-from ntl_hf.baselines.regression_transformer.number_tokens import NumberTokens
+from ntl_hf.baselines.regression_transformer.number_tokens import NumberTokens, has_number_tokens
 from ntl_hf.baselines.regression_transformer.tokenizer import regression_transformer_tokenizer
 from ntl_hf.baselines.regression_transformer.vocab import place_value_vocab
 from ntl_hf.baselines.scaling import NumberScaling
@@ -84,3 +85,25 @@ def test_prompt_tuning_would_leave_the_numbers_out(folder, tmp_path):
     )
     with pytest.raises(ValueError, match="use LoRA"):
         make_trainer(NTLTrainer, model, tmp_path, tokenizer=tokenizer)
+
+
+def test_rows_of_a_padded_vocabulary_are_drawn_too(tmp_path):
+    """They are often all zero, so that all digits would begin as the same token."""
+    model, tokenizer = tiny_model("llama", vocab_size=200), rt_tokenizer()
+    with torch.no_grad():
+        for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+            table.weight[len(char_tokenizer()) :] = 0
+    model.save_pretrained(tmp_path)
+    found = rt_model(str(tmp_path), tokenizer)
+    for table in (found.get_input_embeddings(), found.get_output_embeddings()):
+        new = table.weight[len(char_tokenizer()) : len(tokenizer)]
+        assert len(new.unique(dim=0)) == len(new) and 0.1 < new.std() < 0.5
+        assert table.weight[len(tokenizer) :].abs().sum() == 0
+
+
+def test_a_processor_has_its_tokenizer():
+    class Processor:
+        tokenizer = rt_tokenizer()
+
+    assert has_number_tokens(Processor()) and not has_number_tokens(char_tokenizer())
+    assert NumberTokens.from_tokenizer(Processor()) == NumberTokens.from_tokenizer(Processor.tokenizer)

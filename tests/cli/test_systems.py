@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from ntl_hf.cli.main import main
+from ntl_hf.scripts.evaluation_arguments import EvaluationArguments
+from ntl_hf.scripts.trained_model import load_trained
 from tests.cli.test_train import assert_one_line, log_history, save_model
 
 ROOT = Path(__file__).parents[2]
@@ -62,10 +64,16 @@ def test_trains_resumes_saves_and_answers(recipe, name, kind, tmp_path):
 @every_system
 def test_an_adapter_is_scored_on_what_it_was_trained_on(recipe, name, kind, tmp_path):
     """The base model alone is none of the systems: what was made of it is found beside the adapter."""
-    config = recipe(save_strategy="no", max_steps=3, learning_rate=1e-2, seed=3, **SYSTEMS[name])
+    settings = {"eval_strategy": "steps", "eval_steps": 3, "max_eval_samples": 6, **SYSTEMS[name]}
+    if name == "xval":
+        settings["number_weight"] = 0.5
+    config = recipe(save_strategy="no", max_steps=3, learning_rate=1e-2, seed=3, **settings)
     assert main(["train", "--config", config]) == 0
     assert evaluate(config, tmp_path / "out") == 0
     with_adapter = (tmp_path / "out" / "evaluation" / "metrics.json").read_text()
+    if settings["system"] == "rt":
+        (seen,) = (log["eval_ce_loss"] for log in log_history(tmp_path / "out") if "eval_ce_loss" in log)
+        assert json.loads(with_adapter)["metrics"]["cross_entropy"]["value"] == pytest.approx(seen, rel=1e-3)
     # Merged, it is one model, and says the same.
     merge(tmp_path / "out", tmp_path / "merged")
     assert evaluate(config, tmp_path / "merged") == 0
@@ -75,17 +83,62 @@ def test_an_adapter_is_scored_on_what_it_was_trained_on(recipe, name, kind, tmp_
         for metrics in (merged, json.loads(with_adapter)["metrics"])
     )
     assert found == pytest.approx(wanted, rel=1e-3)
+    saved, rebuilt = (json.loads((tmp_path / each / "config.json").read_text()) for each in ("out", "merged"))
+    assert {key: rebuilt.get(key) for key in saved if "number" in key} == {
+        key: value for key, value in saved.items() if "number" in key
+    }
+    # To train on, an adapter is no model.
+    again = {**settings, "model_name_or_path": str(tmp_path / "out"), "output_dir": str(tmp_path / "again")}
+    assert main(["train", "--config", recipe(**again)]) == 2
 
 
 def merge(adapter, folder):
-    from transformers import AutoTokenizer
-
-    from ntl_hf.scripts.evaluation_arguments import EvaluationArguments
-    from ntl_hf.scripts.trained_model import load_trained
-
-    model, _ = load_trained(EvaluationArguments(model_name_or_path=str(adapter), dtype="float32"))
+    model, tokenizer = load_trained(EvaluationArguments(model_name_or_path=str(adapter), dtype="float32"))
     model.merge_and_unload().save_pretrained(folder)
-    AutoTokenizer.from_pretrained(adapter).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["rt", "xval"])
+def test_an_adapter_that_came_without_its_system(name, recipe, tmp_path, capsys):
+    """As peft saves it, alone: on the plain base model it would be scored as something else."""
+    save_model(tmp_path / "model", "llama")
+    config = recipe(save_strategy="no", **SYSTEMS[name])
+    assert main(["train", "--config", config]) == 0
+    (tmp_path / "out" / "config.json").unlink()
+    capsys.readouterr()
+    assert evaluate(config, tmp_path / "out") == 2
+    assert_one_line(capsys, "the model is a plain one|the model is none of xVal's")
+
+
+@pytest.mark.parametrize("name", ["rt", "xval", "regression_head"])
+def test_a_run_is_resumed_as_it_was(name, recipe, tmp_path, capsys):
+    save_model(tmp_path / "model", "llama")
+    settings = {**SYSTEMS[name], "use_peft": False}
+    assert main(["train", "--config", recipe(**settings)]) == 0
+    changes = {"rt": {"rt_encoding": "none"}, "xval": {"number_weight": 7.0}}.get(name, {"number_scaling": "none"})
+    again = recipe(**{**settings, **changes, "max_steps": 4})
+    capsys.readouterr()
+    assert main(["train", "--config", again, "--resume_from_checkpoint", "auto"]) == 2
+    assert_one_line(capsys, r"is of another model than this run's \(number_")
+
+
+def test_a_target_will_do_for_a_regression_head(recipe, tmp_path):
+    save_model(tmp_path / "model", "t5")
+    (tmp_path / "own").mkdir()
+    rows = [json.dumps({"prompt": f"{i}+1=", "target": i + 1}) for i in range(4)]
+    (tmp_path / "own" / "train.jsonl").write_text("\n".join(rows))
+    changes = {"task": None, "data_path": None, "dataset_name": str(tmp_path / "own"), "use_peft": False}
+    assert main(["train", "--config", recipe(**changes, **SYSTEMS["regression_head"])]) == 0
+
+
+def test_numbers_in_conversations_need_their_places_too(recipe, tmp_path, capsys):
+    save_model(tmp_path / "model", "llama")
+    (tmp_path / "own").mkdir()
+    turns = [{"role": "user", "content": "1+1="}, {"role": "assistant", "content": "1234567"}]
+    (tmp_path / "own" / "train.jsonl").write_text(json.dumps({"messages": turns}))
+    changes = {"task": None, "data_path": None, "dataset_name": str(tmp_path / "own"), "use_peft": False}
+    assert main(["sft", "--config", recipe(**changes, **SYSTEMS["rt_ntl"])]) == 2
+    assert_one_line(capsys, "The number 1234567 has digits beyond the places -1 to 4")
 
 
 @pytest.mark.parametrize("name", ["rt", "xval", "regression_head"])
@@ -135,6 +188,15 @@ REFUSED = {
     "places that make no sense": ({"system": "rt", "rt_places": [1, 4]}, "places"),
     "a number beyond the places": ({"system": "rt", "rt_places": [0, 1]}, "digits beyond the places 0 to 1"),
     "place values without bounds": ({"system": "rt", "rt_place_values": True}, "Set `ntl_squash_factor`"),
+    "place values without a loss": (
+        {"system": "rt", "rt_places": [0, 3], "rt_place_values": True, "ntl_weight": 0},
+        "`rt_place_values` is for the number loss",
+    ),
+    "targets by distance": ({"system": "rt", "ntl_loss": "dist2"}, "`ntl_loss: dist2` shares the target out"),
+    "a weight without end": (
+        {"system": "xval", "ntl_weight": 0, "number_weight": float("inf")},
+        "`number_weight` is inf",
+    ),
     "digits twice": ({"system": "rt", "split_digits": True}, "has digit tokens of its own"),
     "digits of no digits": ({"system": "xval", "ntl_weight": 0, "split_digits": True}, "nothing to split"),
     "digits that are split already": ({"split_digits": True}, "use it as it is"),

@@ -1,6 +1,7 @@
 """Text to rows for a regression head: a prompt and its number."""
 
 import math
+import warnings
 from typing import Any
 
 import torch
@@ -55,9 +56,13 @@ class RegressionEncoder(TextEncoder):
         for prompt, row in zip(prompts, rows, strict=True):
             if not isinstance(prompt, str):
                 raise ValueError(f"Row {row} has no prompt ({prompt!r}); remove it or fill it in.")
-        ids = zip(super().encode_prompts(prompts), rows, strict=True)
+        whole = super().encode_prompts(prompts)
+        ids = [self._finished(each, f"The prompt of row {row}") for each, row in zip(whole, rows, strict=True)]
+        if any(len(cut) < len(each) for cut, each in zip(ids, whole, strict=True)):
+            # Python shows the same warning once.
+            warnings.warn(f"Prompts are longer than `max_length` {self.max_length} and are cut, numbers among them.")
         return {
-            "input_ids": [self._finished(each, f"The prompt of row {row}") for each, row in ids],
+            "input_ids": ids,
             "labels": [_number(answer, row) for answer, row in zip(answers, rows, strict=True)],
         }
 

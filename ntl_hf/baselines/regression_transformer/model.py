@@ -111,7 +111,7 @@ def load_regression_transformer(
     return load_adapted(
         name_or_path,
         lambda base_config: regression_transformer_config(base_config, tokens, encoding, largest),
-        tokenizer_size,
+        range(tokens.first_id, tokenizer_size),
         from_scratch,
         **options,
     )

@@ -49,7 +49,7 @@ class NumberTokens:
         Raises:
             ValueError: the tokenizer has no such tokens, or not all of them in one block.
         """
-        vocab = tokenizer.get_vocab()
+        vocab = _vocab(tokenizer)
         places = [int(match[1]) for match in map(_NAME.fullmatch, vocab) if match]
         low, high = min(places, default=0), max(places, default=0)
         first_id = vocab.get(f"_0_{low}_", -1)
@@ -77,4 +77,10 @@ class NumberTokens:
 
 def has_number_tokens(tokenizer: Any) -> bool:
     """Whether a tokenizer has the number tokens of a Regression Transformer."""
-    return "_0_0_" in tokenizer.get_vocab()
+    return "_0_0_" in _vocab(tokenizer)
+
+
+def _vocab(tokenizer: Any) -> dict[str, int]:
+    """From token to id, of a tokenizer or of a processor that has one as `.tokenizer`."""
+    vocab: dict[str, int] = getattr(tokenizer, "tokenizer", tokenizer).get_vocab()
+    return vocab

@@ -82,7 +82,7 @@ def load_xval(
     return load_adapted(
         name_or_path,
         lambda base_config: xval_config(base_config, num_token_id, scaling, number_weight),
-        tokenizer_size,
+        range(num_token_id, tokenizer_size),
         from_scratch,
         **options,
     )

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from datasets import Dataset
 
+from ...baselines.mixing import check_token_model
 from ...decoding import NumberPrediction
 from ...evaluation.teacher_forced import TokenSums
 from ..data_arguments import DataArguments
@@ -49,6 +50,7 @@ def answering_for(
 
             return RegressionHeadAnswering(model, tokenizer, rows, args)
         case _:
+            check_token_model(model.config, tokenizer)
             from .tokens import TokenAnswering
 
             return TokenAnswering(model, tokenizer, rows, data_args, args)

@@ -1,5 +1,6 @@
 """The arguments that say how numbers go through a model."""
 
+import math
 from dataclasses import dataclass, field
 
 from ...baselines.scaling import KINDS
@@ -60,7 +61,7 @@ class SystemArguments:
                 )
         if len(self.rt_places) != 2:
             raise ValueError(f"`rt_places` is {self.rt_places}; give two places, such as -2 and 6.")
-        if not self.number_weight >= 0:
+        if not 0 <= self.number_weight < math.inf:
             raise ValueError(f"`number_weight` is {self.number_weight}; it must be 0 or more.")
         if self.rt_place_values and self.system != "rt":
             raise ValueError("`rt_place_values` is an option of `system: rt`; remove it.")

@@ -17,6 +17,7 @@ from ...baselines.regression_transformer.number_tokens import NumberTokens, numb
 from ...baselines.regression_transformer.tokenizer import regression_transformer_tokenizer
 from ...baselines.regression_transformer.vocab import place_value_vocab
 from ...number_vocab import NumberVocab
+from ...trainers.checks import check_placed_digits
 from ..model import Loaded, ModelArguments, NumberTokenArguments, load_model, load_tokenizer, model_kwargs
 from .arguments import DEFAULTS, OPTIONS, SystemArguments
 
@@ -91,9 +92,16 @@ def load_token_model(
 
 
 def number_vocab(tokenizer: Any, system_args: SystemArguments, args: Any) -> NumberVocab | None:
-    """The number tokens of a trainer; None leaves it to find them in the tokenizer."""
+    """The number tokens of a trainer; None leaves it to find them in the tokenizer.
+
+    Raises:
+        ValueError: a number loss that these tokens cannot have.
+    """
+    check_placed_digits(args.get_ntl_config(), tokenizer)
     if not system_args.rt_place_values:
         return None
+    if args.ntl_weight == 0:
+        raise ValueError("`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two.")
     return place_value_vocab(tokenizer, args.ntl_squash_factor)
 
 
