@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoTokenizer
 from ntl_hf.cli.recipes import RecipeParser
 from ntl_hf.data import make_arithmetic, make_calculations, make_ratings, make_readings
 from ntl_hf.number_vocab import NumberVocab
-from ntl_hf.scripts import sft
+from ntl_hf.scripts import sft, train
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -20,6 +20,11 @@ OTHERS = [
 ]
 ROWS = {"tiny_t5": ARITHMETIC, "tiny_decoder": ARITHMETIC + OTHERS}
 RECIPES = sorted((ROOT / "recipes" / "tiny-decoder").glob("[!c]*.yaml"))
+T5_RECIPES = sorted(
+    path
+    for path in (ROOT / "recipes" / "t5-tiny").glob("*.yaml")
+    if "arithmetic" not in path.stem and not path.stem.startswith("compare")
+)
 # The recipes cut there.
 MAX_LENGTH = 64
 
@@ -69,3 +74,21 @@ def test_a_recipe_trains_the_tiny_decoder_on_answers_alone(model, path, tmp_path
     before = trainer.model.lm_head.weight.detach().clone()
     assert trainer.train().global_step == 2
     assert (trainer.model.lm_head.weight - before).abs().max() > 0
+
+
+@pytest.fixture(scope="module")
+def t5_for_ratings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("t5-ratings")
+    subprocess.run([sys.executable, EXAMPLES / "tiny_t5.py", folder, "ratings"], check=True, timeout=120)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    texts = [row["prompt"] + row["completion"] for row in OTHERS[-1]]
+    assert all(tokenizer.unk_token_id not in ids for ids in tokenizer(texts)["input_ids"])
+    return folder
+
+
+@pytest.mark.parametrize("path", T5_RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_trains_the_tiny_t5_on_ratings(t5_for_ratings, path, tmp_path):
+    """As any of the systems that it is compared as."""
+    words = ["--model_name_or_path", str(t5_for_ratings), "--output_dir", str(tmp_path), "--max_train_samples", "40"]
+    arguments = RecipeParser(train.ARGUMENT_CLASSES).parse(["--config", str(path), *words, "--max_steps", "2"])
+    assert train.build_trainer(*arguments).train().global_step == 2
