@@ -95,10 +95,13 @@ def _logits(args: argparse.Namespace) -> int | None:
     """How many logits the model has; None where that is not on record."""
     from transformers import AutoConfig
 
+    from ..baselines.adapted import register_for
+
     # A GGUF file would be read a second time, for many seconds.
     if args.gguf_file:
         return None
     try:
+        register_for(args.tokenizer)
         return AutoConfig.from_pretrained(args.tokenizer).get_text_config().vocab_size
     # A folder that holds a tokenizer alone is as good as one with a model.
     except (OSError, ValueError, AttributeError):

@@ -6,7 +6,9 @@ from typing import Any
 
 from datasets import IterableDataset
 
+from ...baselines.collate import NumberCollator
 from ...baselines.scaling import NumberScaling
+from ...trainers import NumberHeadTrainer
 from .job import Job
 
 
@@ -39,6 +41,19 @@ def make_scaling(kind: str, dataset: Any, values: Iterator[float]) -> NumberScal
             "take `number_scaling: signed_log`, or leave out `streaming`."
         )
     return NumberScaling.fit(kind, list(values))
+
+
+def make_trainer(job: Job, model: Any, tokenizer: Any, peft_config: Any) -> NumberHeadTrainer:
+    """The trainer of a job whose rows are encoded."""
+    return NumberHeadTrainer(
+        model=model,
+        args=job.args,
+        train_dataset=job.train_dataset,
+        eval_dataset=job.eval_dataset,
+        data_collator=NumberCollator(tokenizer),
+        processing_class=tokenizer,
+        peft_config=peft_config,
+    )
 
 
 def numbers_in(dataset: Any, num_id: int) -> Iterator[float]:

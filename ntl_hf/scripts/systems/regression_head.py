@@ -6,7 +6,6 @@ from peft import TaskType
 from transformers import set_seed
 from trl import get_peft_config
 
-from ...baselines.collate import NumberCollator
 from ...baselines.regression_head.encode import RegressionEncoder
 from ...baselines.regression_head.model import head_name, load_regression_head
 from ...digit_tokenizer import split_digits
@@ -14,7 +13,7 @@ from ...trainers import NumberHeadTrainer
 from ..model import load_model, load_tokenizer, model_kwargs
 from .job import Job
 from .load import auto_class_of, system_name
-from .number_head import check_options, make_scaling
+from .number_head import check_options, make_scaling, make_trainer
 
 
 def build_trainer(job: Job) -> NumberHeadTrainer:
@@ -25,15 +24,7 @@ def build_trainer(job: Job) -> NumberHeadTrainer:
         tokenizer = split_digits(tokenizer)
     job.encode(RegressionEncoder(tokenizer, job.is_encoder_decoder, job.args.max_length))
     model = _load(job, tokenizer)
-    return NumberHeadTrainer(
-        model=model,
-        args=job.args,
-        train_dataset=job.train_dataset,
-        eval_dataset=job.eval_dataset,
-        data_collator=NumberCollator(tokenizer),
-        processing_class=tokenizer,
-        peft_config=_lora_config(job, model),
-    )
+    return make_trainer(job, model, tokenizer, _lora_config(job, model))
 
 
 def _load(job: Job, tokenizer: Any) -> Any:

@@ -4,7 +4,6 @@ from typing import Any
 
 from transformers import set_seed
 
-from ...baselines.collate import NumberCollator
 from ...baselines.xval.encode import XValEncoder
 from ...baselines.xval.model import load_xval
 from ...baselines.xval.tokenizer import NUM_TOKEN, xval_tokenizer
@@ -12,7 +11,7 @@ from ...trainers import NumberHeadTrainer
 from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
 from .job import Job
 from .load import auto_class_of, system_name
-from .number_head import check_options, make_scaling, numbers_in
+from .number_head import check_options, make_scaling, make_trainer, numbers_in
 
 
 def build_trainer(job: Job) -> NumberHeadTrainer:
@@ -29,15 +28,7 @@ def build_trainer(job: Job) -> NumberHeadTrainer:
         if goes_on
         else _begin(job, tokenizer)
     )
-    return NumberHeadTrainer(
-        model=loaded.model,
-        args=job.args,
-        train_dataset=job.train_dataset,
-        eval_dataset=job.eval_dataset,
-        data_collator=NumberCollator(tokenizer),
-        processing_class=tokenizer,
-        peft_config=_lora_config(job, loaded),
-    )
+    return make_trainer(job, loaded.model, tokenizer, _lora_config(job, loaded))
 
 
 def _begin(job: Job, tokenizer: Any) -> Loaded:
