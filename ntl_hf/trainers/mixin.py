@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 import torch
-from datasets import Dataset
 from torch import Tensor
 from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
@@ -21,7 +20,6 @@ from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
-from ..interrupt import keep_workers
 from ..number_layout import NumberSyntax
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
@@ -42,11 +40,12 @@ from .head_choice import HeadChoice
 from .layout_checks import check_layouts
 from .model_checks import disagreement
 from .saving import NTLSavingMixin
+from .steps import StepMixin
 
 logger = logging.getLogger(__name__)
 
 
-class NTLMixin(NTLSavingMixin):
+class NTLMixin(NTLSavingMixin, StepMixin):
     """Adds the number loss to a `transformers` trainer that it is mixed into, before that class.
 
     Args:
@@ -61,9 +60,6 @@ class NTLMixin(NTLSavingMixin):
             Transformer with a plain model.
         NoNumberTokensError: the tokenizer has no number tokens.
     """
-
-    # The loss is divided by counts over the whole optimizer step, so that the Trainer must not divide it again.
-    loss_is_scaled_for_ga = True
 
     def __init__(
         self,
@@ -157,11 +153,7 @@ class NTLMixin(NTLSavingMixin):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
-        dataset, collate = self.train_dataset, self.data_collator
-        if isinstance(dataset, Dataset):
-            dataset = self._remove_unused_columns(dataset, description="training")
-        else:
-            collate = self._get_collator_with_removed_columns(collate, description="training")
+        dataset, collate = self._rows_and_collator()
         check_train_dataset(
             dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.needs_numbers
         )
@@ -188,26 +180,17 @@ class NTLMixin(NTLSavingMixin):
             self._balance.load(checkpoint)
         return super().train(checkpoint, *args, **kwargs)
 
-    def get_train_dataloader(self) -> Any:
-        return keep_workers(super().get_train_dataloader())
-
-    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        return keep_workers(super().get_eval_dataloader(*args, **kwargs))
-
     # ---- Counting ----
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
-        if 0 < self.state.max_steps <= self.state.global_step:
-            # The stock trainer takes one more step when a finished run is resumed.
-            self.control.should_training_stop = True
-            return [], None
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
         if batches and not self._first_batch_checked:
             check_has_labels(batches[0])
             # Once: it reads values back from the device. Sets with a label column were checked whole before.
             check_labels(self._aligned_labels(batches[0]), self._vocab_size)
             self._first_batch_checked = True
-        self._numbers_in_step = self._count_numbers(batches, device)
+        if batches:
+            self._numbers_in_step = self._count_numbers(batches, device)
         return batches, num_items
 
     def _count_numbers(self, batches: list[dict[str, Any]], device: torch.device) -> Tensor | None:
@@ -311,13 +294,6 @@ class NTLMixin(NTLSavingMixin):
         term = 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()
         smoothing = self.objective.smoothing_sum(head)
         return term if smoothing is None else term + factors.ce.to(smoothing.device) * smoothing
-
-    @property
-    def _process_scale(self) -> int:
-        """Data-parallel training averages gradients over processes; sums over a global count have to be undone."""
-        if not self.args.average_tokens_across_devices:
-            return 1
-        return self.accelerator.num_processes // self.get_tp_size()
 
     # ---- The log ----
 

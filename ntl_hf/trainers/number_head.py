@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import PeftConfig
 from torch import Tensor
 from transformers import Trainer, TrainingArguments, set_seed
@@ -18,18 +17,18 @@ from ..baselines.scaling import NumberScaling
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX, shift_labels
-from ..interrupt import keep_workers
 from ..lora import with_adapter
 from ..quantized import keep_differentiable
 from .checks import check_fsdp_in_force, check_parallelism, check_same_everywhere
 from .number_checks import check_number_dataset, check_numbers
 from .saving import NTLSavingMixin
+from .steps import StepMixin
 
 # Outputs that are no rows of a prediction.
 _NO_PREDICTIONS = ["token_loss", "number_loss", "past_key_values", "encoder_last_hidden_state"]
 
 
-class NumberHeadTrainer(NTLSavingMixin, Trainer):
+class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
     """`transformers.Trainer` for xVal's models and for regression heads.
 
     Means are over the labels, and over the numbers, of a whole optimizer step, all micro-batches and processes: how
@@ -48,9 +47,6 @@ class NumberHeadTrainer(NTLSavingMixin, Trainer):
         ValueError: a model of another kind, label smoothing, `compute_loss_func`, `nn.DataParallel`, or DeepSpeed
             sequence parallelism.
     """
-
-    # The loss is divided by counts over the whole optimizer step, so that the Trainer must not divide it again.
-    loss_is_scaled_for_ga = True
 
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
         if peft_config is not None:
@@ -87,11 +83,7 @@ class NumberHeadTrainer(NTLSavingMixin, Trainer):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
-        dataset, collate = self.train_dataset, self.data_collator
-        if isinstance(dataset, Dataset):
-            dataset = self._remove_unused_columns(dataset, description="training")
-        else:
-            collate = self._get_collator_with_removed_columns(collate, description="training")
+        dataset, collate = self._rows_and_collator()
         check_number_dataset(dataset, collate, self._vocab_size)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
@@ -109,19 +101,9 @@ class NumberHeadTrainer(NTLSavingMixin, Trainer):
             self.check_checkpoint(checkpoint)
         return super().train(checkpoint, *args, **kwargs)
 
-    def get_train_dataloader(self) -> Any:
-        return keep_workers(super().get_train_dataloader())
-
-    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        return keep_workers(super().get_eval_dataloader(*args, **kwargs))
-
     # ---- Counting ----
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
-        if 0 < self.state.max_steps <= self.state.global_step:
-            # The stock trainer takes one more step when a finished run is resumed.
-            self.control.should_training_stop = True
-            return [], None
         batches, counts = super().get_batch_samples(epoch_iterator, num_batches, device)
         if batches and not self._first_batch_checked:
             # Once: it reads values back from the device. Stored sets were checked whole before.
@@ -191,13 +173,6 @@ class NumberHeadTrainer(NTLSavingMixin, Trainer):
     def _squared_error(self, logits: Tensor, targets: Tensor) -> Tensor:
         scaling = NumberScaling.from_dict(self.model.config.number_scaling)
         return (logits.float().squeeze(-1) - scaling.scale(targets.to(logits.device))).square().sum()
-
-    @property
-    def _process_scale(self) -> int:
-        """Data-parallel training averages gradients over processes; sums over a global count have to be undone."""
-        if not self.args.average_tokens_across_devices:
-            return 1
-        return self.accelerator.num_processes // self.get_tp_size()
 
     def prediction_step(
         self,
