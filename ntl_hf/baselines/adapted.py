@@ -87,11 +87,6 @@ def system_of(config: Any) -> str | None:
     return split_model_type(config.model_type)[0]
 
 
-def base_model_type(config: Any) -> str:
-    """The `model_type` of the base architecture; that of the config itself where it is of no system."""
-    return split_model_type(config.model_type)[1]
-
-
 def _system(kind: str) -> System:
     if kind not in _MODULES:
         raise ValueError(f"There is no system '{kind}'; there are {', '.join(_MODULES)}.")

@@ -11,7 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, T5Config
 
 from ntl_hf import NTLTrainer
-from ntl_hf.baselines.adapted import adapted_classes, base_model_type, register_for, system_of
+from ntl_hf.baselines.adapted import adapted_classes, register_for, split_model_type, system_of
 from ntl_hf.baselines.regression_transformer.model import load_regression_transformer, regression_transformer_config
 from ntl_hf.baselines.regression_transformer.number_tokens import NumberTokens
 from ntl_hf.baselines.regression_transformer.tokenizer import regression_transformer_tokenizer
@@ -138,7 +138,7 @@ def test_a_base_checkpoint_is_loaded_resized_saved_and_loaded_again(name, tmp_pa
         assert torch.equal(model.get_parameter(key)[: len(weight)], weight), key
     model.save_pretrained(tmp_path / "made")
     assert register_for(tmp_path / "made") == "regression_transformer" == system_of(model.config)
-    assert base_model_type(model.config) == base.config.model_type
+    assert split_model_type(model.config.model_type) == ("regression_transformer", base.config.model_type)
     config = AutoConfig.from_pretrained(tmp_path / "made")
     assert type(config) is type(model.config) and config.number_tokens == block
     auto = AutoModelForSeq2SeqLM if model.config.is_encoder_decoder else AutoModelForCausalLM
