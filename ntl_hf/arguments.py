@@ -35,23 +35,32 @@ class NTLArguments:
         return config
 
 
+# No setting of the loss: it changes nothing in training.
+_PLOTS = field(
+    default=False,
+    metadata={
+        "help": "Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and "
+        "for the trackers of 'report_to'. Needs matplotlib."
+    },
+)
 # Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.
-_NTLFields = make_dataclass("_NTLFields", [_prefixed(setting) for setting in fields(NTLConfig)], bases=(NTLArguments,))
+_FIELDS: list[Any] = [*map(_prefixed, fields(NTLConfig)), ("ntl_plots", bool, _PLOTS)]
+_NTLFields = make_dataclass("_NTLFields", _FIELDS, bases=(NTLArguments,))
 
 
 @dataclass
 class NTLTrainingArguments(_NTLFields, TrainingArguments):  # type: ignore[misc, valid-type]
-    """`transformers.TrainingArguments` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+    """`transformers.TrainingArguments` with the settings of `NTLConfig` as `ntl_weight`, `ntl_loss`, ..."""
 
 
 @dataclass
 class NTLSeq2SeqTrainingArguments(_NTLFields, Seq2SeqTrainingArguments):  # type: ignore[misc, valid-type]
-    """`transformers.Seq2SeqTrainingArguments` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+    """`transformers.Seq2SeqTrainingArguments` with the settings of `NTLConfig` as `ntl_weight`, `ntl_loss`, ..."""
 
 
 @dataclass
 class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
-    """`trl.SFTConfig` with the settings of [`NTLConfig`] as `ntl_weight`, `ntl_loss`, ..."""
+    """`trl.SFTConfig` with the settings of `NTLConfig` as `ntl_weight`, `ntl_loss`, ..."""
 
 
 def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:

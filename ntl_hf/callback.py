@@ -1,4 +1,4 @@
-"""`NTLCallback`: the weight of the number loss as a function of the global step."""
+"""`NTLCallback`: the weight of the number loss as a function of the global step, and pictures at evaluation."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from .config import NTLConfig
 
 
 class NTLCallback(TrainerCallback):
-    """Schedules the weight of the number loss, and has its balance brought up to date after each step.
+    """Schedules the weight of the number loss, has its balance brought up to date, and pictures drawn at evaluation.
 
     The factor depends on the global step and the number of steps alone, so a resumed run goes on exactly where it
     was. The trainers add this callback themselves, from `NTLConfig.weight_schedule` and `NTLConfig.warmup_steps`; one
@@ -22,16 +22,23 @@ class NTLCallback(TrainerCallback):
             trainer's setting.
         warmup_steps: steps over which the factor rises linearly from 0; below 1, a fraction of all steps. None takes
             the trainer's setting.
+        plots: whether the trainers of this package draw what the model believes of digits at every evaluation, into
+            `plots/` of the output folder and for the trackers of `report_to`. None takes the arguments' `ntl_plots`.
 
     Raises:
-        ValueError: unknown schedule, or negative or non-finite warm-up.
+        ValueError: unknown schedule, or negative or non-finite warm-up; when another trainer starts to train, if
+            `plots` is set.
     """
 
-    def __init__(self, weight_schedule: str | None = None, warmup_steps: float | None = None) -> None:
+    def __init__(
+        self, weight_schedule: str | None = None, warmup_steps: float | None = None, plots: bool | None = None
+    ) -> None:
         given = {"weight_schedule": weight_schedule, "warmup_steps": warmup_steps}
         self._given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        self.plots = plots
         self.factor = 1.0
         self.update_balance: Callable[[], None] | None = None
+        self.draw_plots: Callable[[], None] | None = None
         self.follow(NTLConfig())
 
     def follow(self, config: NTLConfig) -> NTLConfig:
@@ -50,6 +57,13 @@ class NTLCallback(TrainerCallback):
         progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
         return 1.0 - progress if self.weight_schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
 
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        if self.plots and self.draw_plots is None:
+            raise ValueError(
+                "`NTLCallback(plots=True)` draws for `NTLTrainer`, `NTLSeq2SeqTrainer` and `NTLSFTTrainer`, which "
+                "gather what there is to draw. With another trainer, leave `plots` out."
+            )
+
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -58,3 +72,7 @@ class NTLCallback(TrainerCallback):
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         if self.update_balance is not None:
             self.update_balance()
+
+    def on_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        if self.draw_plots is not None:
+            self.draw_plots()

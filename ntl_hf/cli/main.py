@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from . import compare, evaluate, inspect, quickstart, sft, train
+from . import compare, evaluate, inspect, plot, quickstart, sft, train
 from .debug import expand_debug
 from .errors import UsageError, report
 from .launch import end_with_launcher, launch, split_options
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ntl-hf {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), inspect)
+    listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), inspect, plot)
     for command in listed:
         command.add_parser(commands)
     return parser

@@ -177,6 +177,7 @@ def test_digits_of_a_tokenizer_with_pieces_of_several(recipe, tmp_path):
 REFUSED = {
     "a weight that nothing has": ({"system": "xval"}, "set `ntl_weight: 0`"),
     "a head with a number loss": ({"system": "regression_head"}, "set `ntl_weight: 0`"),
+    "pictures of no digits": ({"system": "xval", "ntl_weight": 0, "ntl_plots": True}, "`ntl_plots` draws digits"),
     "an option of another system": ({"rt_encoding": "float"}, "`rt_encoding` is an option of `system: rt`"),
     "scaling of text": (
         {"system": "rt", "number_scaling": "range"},

@@ -20,6 +20,8 @@ def check_options(job: Job) -> None:
             f"`system: {system}` writes no digits that a number loss could act on: set `ntl_weight: 0` (and leave out "
             "`ntl_gaussian_sigma`)."
         )
+    if job.args.ntl_plots:
+        raise ValueError(f"`ntl_plots` draws digits, which `system: {system}` does not write: leave it out.")
     for name in ("add_digit_tokens", "train_number_rows"):
         if getattr(job.token_args, name):
             raise ValueError(f"`{name}` is for numbers that are written in digits, which `system: {system}` does not.")

@@ -1,0 +1,84 @@
+"""The learning curves of a finished run, from what its Trainer has logged."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+STATE = "trainer_state.json"
+CURVES = {
+    "ce_loss": "Cross entropy (nats/token)",
+    "ntl_loss": "Number loss (ntl_loss)",
+    "number_mae": "Mean |expected value - true value|",
+    "number_mass": "Mean probability on number tokens",
+}
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_TRAINING = {"color": "black", "lw": 1.2}
+Curves = dict[str, dict[str, list[tuple[int, float]]]]
+
+
+def find_state(folder: Path) -> Path | None:
+    """The Trainer's state of a run, at its end or in its last checkpoint, whichever has seen more steps, or None."""
+    steps = {_steps_of(path): path for path in folder.glob(f"checkpoint-*/{STATE}")}
+    if (folder / STATE).is_file():
+        steps[_steps_of(folder / STATE)] = folder / STATE
+    return steps[max(steps)] if steps else None
+
+
+def _steps_of(state: Path) -> int:
+    try:
+        return int(json.loads(state.read_text(encoding="utf-8"))["global_step"])
+    except (ValueError, KeyError, TypeError):
+        return -1  # says what is wrong with it if there is no other
+
+
+def read_curves(state: Path) -> Curves:
+    """Curve to set to steps and values, in the order of `CURVES`; the set "training" first, then evaluations.
+
+    Windows without a number, whose values are NaN, are left out.
+
+    Raises:
+        ValueError: the file is no Trainer's state, or has no log of a number loss.
+    """
+    try:
+        log = json.loads(state.read_text(encoding="utf-8"))["log_history"]
+        points = [(line["step"], key, value) for line in log for key, value in line.items()]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{state} is not the state of a Trainer: {error!r}") from error
+    curves: Curves = {}
+    for name in CURVES:
+        sets: dict[str, list[tuple[int, float]]] = {"training": []}
+        for step, key, value in points:
+            where = "training" if key == name else key.removesuffix(f"_{name}") if key.endswith(f"_{name}") else None
+            if where is not None and isinstance(value, float | int) and value == value:
+                sets.setdefault(where, []).append((step, value))
+        sets = {where: values for where, values in sets.items() if values}
+        if sets:
+            curves[name] = sets
+    if not curves:
+        raise ValueError(f"{state} has none of {', '.join(CURVES)}: it is not of a run of this package's trainers.")
+    return curves
+
+
+def draw_curves(curves: Curves) -> Any:
+    """A matplotlib figure with a panel a curve and a line a set."""
+    from ..compare.plots.style import add_legend, make_figure
+
+    columns = min(2, len(curves))
+    figure, panels = make_figure(-(-len(curves) // columns), columns)
+    for panel in panels.flat[len(curves) :]:
+        panel.set_visible(False)
+    looks = _looks([where for sets in curves.values() for where in sets])
+    for panel, (name, sets) in zip(panels.flat, curves.items(), strict=False):
+        for where, points in sets.items():
+            marker = "o" if where != "training" or len(points) == 1 else None
+            panel.plot(*zip(*points, strict=True), label=where, marker=marker, ms=4, **looks[where])
+        panel.set(xlabel="Optimizer step", ylabel=CURVES[name])
+    add_legend(figure, panels, "Means over the tokens since the last log, and over each evaluation set")
+    return figure
+
+
+def _looks(sets: Sequence[str]) -> dict[str, dict[str, Any]]:
+    others = [where for where in dict.fromkeys(sets) if where != "training"]
+    colors = {where: {"color": _COLORS[i % len(_COLORS)], "lw": 1.6} for i, where in enumerate(others)}
+    return {"training": _TRAINING, **colors}

@@ -1,0 +1,92 @@
+"""The loss landscape: what each loss charges for every digit that the model could be certain of."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from ..loss_terms import LOSSES
+
+SQUASH_FACTOR = 2.0
+# As the command names them: cross entropy, the number losses, and WAS with squashed distances.
+NAMES = ("ce", "was", "squashed", *(name for name in LOSSES if name != "was"))
+DEFAULT_NAMES = ("ce", "was", "squashed", "mse", "mae", "huber", "crps")
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_LINES, _MARKERS = ("-", "--", "-.", ":"), "osD^vP*"
+
+
+def check_landscape(names: Sequence[str], true_digit: int) -> None:
+    """Raise `ValueError` for an unknown loss, and for what is no digit."""
+    if not 0 <= true_digit <= 9:
+        raise ValueError(f"{true_digit} is no digit: choose 0 to 9.")
+    for name in names:
+        if name not in NAMES:
+            near = get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(NAMES)}."
+            raise ValueError(f"'{name}' is no loss; {hint}")
+
+
+def landscape(names: Sequence[str], true_digit: int) -> dict[str, list[float]]:
+    """The loss by the digit that the model is certain of, ten values each, in the loss's own unit.
+
+    "Certain" leaves 0.0001 on every other digit, so that cross entropy has an end. "squashed" is `was` with a squash
+    factor of 2, the others have their default settings.
+
+    Args:
+        names: of losses, see `NAMES`.
+        true_digit: 0 to 9.
+
+    Raises:
+        ValueError: an unknown loss, or no digit.
+    """
+    check_landscape(names, true_digit)
+    import torch
+
+    from .digit_losses import CE, DigitLosses
+
+    losses = DigitLosses({name: _settings(name) for name in names if name != CE})
+    return {name: losses(name, torch.eye(10), true_digit).tolist() for name in names}
+
+
+def draw_landscape(names: Sequence[str] = DEFAULT_NAMES, true_digit: int = 4) -> Any:
+    """A matplotlib figure of `landscape`, each loss over its largest value, which the legend names.
+
+    Losses that are the same to two digits share a line.
+
+    Raises:
+        ValueError: an unknown loss, or no digit.
+    """
+    found = landscape(names, true_digit)
+    from ..compare.plots.style import make_figure
+
+    figure, [[panel]] = make_figure(1, 1)
+    figure.set_size_inches(8.4, 4.4)
+    for i, (label, heights) in enumerate(_lines(found).items()):
+        panel.plot(range(10), heights, label=label, alpha=0.85, ms=5, lw=1.8, **_look(i))
+    panel.axvline(true_digit, color="0.6", lw=0.8, zorder=0)
+    panel.set(xlabel=f"Digit that the model is certain of; {true_digit} is true", xticks=range(10))
+    panel.set(ylabel="Loss / its largest here", ylim=(-0.03, 1.05))
+    figure.legend(loc="outside right upper", frameon=False, handlelength=3)
+    return figure
+
+
+def _lines(found: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Label to heights, each loss over its largest value; losses that look the same share a line."""
+    same: dict[tuple[float, ...], list[str]] = {}
+    for name, values in found.items():
+        shown = tuple(round(value / max(values), 2) for value in values)
+        same.setdefault((*shown, float(f"{max(values):.2g}")), []).append(name)
+    return {
+        f"{', '.join(names)} (at most {max(found[names[0]]):.2g})": [v / max(found[names[0]]) for v in found[names[0]]]
+        for names in same.values()
+    }
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return {"loss": "was", "squash_factor": SQUASH_FACTOR} if name == "squashed" else {"loss": name}
+
+
+def _look(i: int) -> dict[str, Any]:
+    if i == 0:
+        return {"color": "black", "marker": _MARKERS[0]}
+    marker, line = _MARKERS[i % len(_MARKERS)], _LINES[i % len(_LINES)]
+    return {"color": _COLORS[(i - 1) % len(_COLORS)], "marker": marker, "ls": line}

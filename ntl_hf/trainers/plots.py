@@ -1,0 +1,54 @@
+"""`NTLPlotsMixin`: what the model believes of digits, gathered in evaluations and drawn after them."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers.trainer_utils import EvalLoopOutput
+
+from ..head import HeadOutput
+from ..integrations.trackers import PictureTrackers
+from ..plots import check_can_plot
+from ..plots.beliefs import DigitBeliefs
+from ..plots.files import FOLDER, numbers_path, save_pictures
+from ..plots.sums import BeliefMeter
+
+
+class NTLPlotsMixin:
+    """Draws pictures at evaluation, if the callback or the arguments ask for them; needs the `ntl_callback`."""
+
+    _beliefs: BeliefMeter | None = None
+    _beliefs_prefix = "eval"
+
+    def _start_plots(self) -> None:
+        """Raise `ValueError` if pictures are wanted and cannot be drawn."""
+        self._beliefs = self.ntl_callback.draw_plots = None
+        wanted = self.ntl_callback.plots
+        if wanted is None:
+            wanted = getattr(self.args, "ntl_plots", False)
+        if wanted:
+            check_can_plot("`ntl_plots`")
+            self._beliefs = BeliefMeter(self.objective.vocab)
+            self._trackers = PictureTrackers(self.args.report_to, self.callback_handler.callbacks)
+            self.ntl_callback.draw_plots = self._draw_plots
+
+    def _note_beliefs(self, head: HeadOutput) -> None:
+        if self._beliefs is not None and not self.model.training:
+            # As for the components: without the rows that fill up the last batch of a distributed evaluation.
+            self._beliefs.add(self.accelerator.gather_for_metrics(self._beliefs.sums(head)))
+
+    def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
+        if self._beliefs is not None:
+            self._beliefs.reset()
+        self._beliefs_prefix = metric_key_prefix
+        return super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+
+    def _draw_plots(self) -> None:
+        sums = self._beliefs.read() if self._beliefs is not None and self.is_world_process_zero() else None
+        if sums is None:
+            return
+        step, prefix = self.state.global_step, self._beliefs_prefix
+        beliefs = DigitBeliefs.from_sums(sums, step, prefix)
+        folder = Path(self._get_output_dir(getattr(self, "_trial", None))) / FOLDER
+        paths = save_pictures(folder, beliefs)
+        beliefs.save(numbers_path(folder, beliefs))
+        self._trackers.log({f"plots/{prefix}/{name}": path for name, path in paths.items()}, step)
