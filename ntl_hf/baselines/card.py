@@ -1,6 +1,5 @@
 """The section of a model card that says which system a model is."""
 
-from pathlib import Path
 from typing import Any
 
 _HEADING = "## Number system"
@@ -13,19 +12,20 @@ _ABOUT = {
         "A regression head: the sequence classifier of transformers with one output, which is the scaled number. "
         "Trained with squared error, with `ntl_hf`:"
     ),
+    "regression_transformer": (
+        "A Regression Transformer ([Born and Manica 2023](https://doi.org/10.1038/s42256-023-00639-z)): numbers are "
+        "tokens of a digit and its place, whose values are encoded in their embeddings. Made with `ntl_hf`:"
+    ),
 }
-_SETTINGS = ("number_scaling", "number_weight", "num_token_id")
+_SETTINGS = ("number_scaling", "number_weight", "num_token_id", "number_encoding", "number_encoding_largest")
 
 
-def add_system_section(path: Path, system: str, config: Any) -> None:
-    """Say at the end of a model card which system the model is, and with which settings.
+def system_section(system: str, config: Any) -> str:
+    """The section as Markdown: which system a model is, and with which settings.
 
     Args:
-        path: of the card.
-        system: "xval" or "regression_head".
+        system: "xval", "regression_head" or "regression_transformer".
         config: of the model.
     """
     rows = "\n".join(f"| `{name}` | {getattr(config, name)} |" for name in _SETTINGS if hasattr(config, name))
-    card = path.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip()
-    section = f"{_HEADING}\n\n{_ABOUT[system]}\n\n| setting | value |\n|---|---|\n{rows}\n"
-    path.write_text(f"{card}\n\n{section}", encoding="utf-8")
+    return f"{_HEADING}\n\n{_ABOUT[system]}\n\n| setting | value |\n|---|---|\n{rows}\n"

@@ -69,8 +69,12 @@ def load_config(model_args: ModelArguments, trust_remote_code: bool) -> Pretrain
     if model_args.from_scratch and model_args.use_peft:
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
     source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
-    register_for(model_args.model_name_or_path, **source)
-    config = AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
+    try:
+        register_for(model_args.model_name_or_path, **source)
+        config = AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
+    except OSError as error:
+        # Without a network, transformers does not say what it was looking for.
+        raise OSError(f"{model_args.model_name_or_path} cannot be loaded: {error}") from error
     if is_system(config) and (Path(model_args.model_name_or_path) / ADAPTER_CONFIG).exists():
         raise ValueError(
             f"{model_args.model_name_or_path} is an adapter on another model: merge the two first "

@@ -65,6 +65,14 @@ def check(trainer: Any) -> None:
         trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
 
 
+def tell_card(trainer: Any, data_args: Any, model_args: Any) -> None:
+    """Tell the model card what the trainer cannot see: what the data are called, and that the weights were random."""
+    trainer.data_name = data_args.dataset_name or data_args.task
+    if model_args.from_scratch:
+        # Nothing of the model that is named here is in the weights: it is no base model.
+        trainer.model.config._name_or_path = ""
+
+
 def train(trainer: Any) -> None:
     """Train, and save the model, the metrics, the state of the run and a model card.
 

@@ -11,7 +11,7 @@ from ..baselines.regression_transformer.number_tokens import NumberTokens, has_n
 from ..trainers import NTLSFTTrainer
 from .data import DataArguments, load_data
 from .model import ModelArguments, NumberTokenArguments, load_config, lora_config
-from .run import check, claim_output_dir
+from .run import check, claim_output_dir, tell_card
 from .systems import SystemArguments
 from .systems.load import check_start, load_token_model, number_vocab
 
@@ -51,6 +51,7 @@ def build_trainer(
         number_vocab=number_vocab(loaded.tokenizer, system_args, args),
         peft_config=lora_config(loaded, model_args, token_args, args.ntl_digits_only),
     )
+    tell_card(trainer, data_args, model_args)
     check(trainer)
     return trainer
 

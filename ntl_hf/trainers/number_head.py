@@ -1,6 +1,5 @@
 """`NumberHeadTrainer`: for the systems whose loss is a squared error of numbers."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 from transformers import Trainer, TrainingArguments, set_seed
 
 from ..baselines.adapted import system_of
-from ..baselines.card import add_system_section
+from ..baselines.card import system_section
 from ..baselines.collate import NumberCollator
 from ..baselines.mixing import check_adapter
 from ..baselines.regression_head.model import is_regression_head
@@ -41,7 +40,8 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
     Args:
         model: from `load_xval` or `load_regression_head`, adapted or not.
         peft_config: an adapter to train instead of the whole model.
-        args, kwargs: as of `Trainer`; without a `data_collator`, it is `NumberCollator(processing_class)`.
+        args: as of `Trainer`.
+        kwargs: as of `Trainer`; without a `data_collator`, it is `NumberCollator(processing_class)`.
 
     Raises:
         ValueError: a model of another kind, label smoothing, `compute_loss_func`, `nn.DataParallel`, or DeepSpeed
@@ -204,13 +204,12 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             self._parts, self._steps = None, 0
         super().log(logs, start_time)
 
-    def create_model_card(self, *args: Any, tags: str | list[str] | None = None, **kwargs: Any) -> None:
-        mine = self.system.replace("_", "-")
-        tags = [tags] if isinstance(tags, str) else list(tags or ())
-        # Not the mixin's, which writes a section on the number loss.
-        Trainer.create_model_card(self, *args, tags=[*tags, *(() if mine in tags else (mine,))], **kwargs)
-        if self.is_world_process_zero():
-            add_system_section(Path(self.args.output_dir) / "README.md", self.system, self.model.config)
+    def _card_parts(self) -> tuple[str, str]:
+        # Not the mixin's, which tells of the number loss.
+        return system_section(self.system, self.model.config), ""
+
+    def _own_tags(self) -> tuple[str, ...]:
+        return (self.system.replace("_", "-"),)
 
 
 def _system(trainer: Any) -> str:

@@ -1,4 +1,4 @@
-"""`NTLSavingMixin`: checkpoints that can be told whole from half written, the settings beside them, the model card."""
+"""`NTLSavingMixin`: checkpoints that can be told whole from half written, and the settings beside them."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from ..baselines.under_adapter import is_system
 from ..checkpoints import begin_checkpoint, checkpoint_problem, finish_checkpoint, list_checkpoints, remove_checkpoint
 from ..config import FILE_NAME, NTLConfig
 from ..interrupt import InterruptCallback
-from ..model_card import TAGS, add_section
+from .cards import NTLCardMixin
 from .resume_checks import check_same_deepspeed, check_same_model, check_same_tokens, warn_without_optimizer
 
 
-class NTLSavingMixin:
+class NTLSavingMixin(NTLCardMixin):
     """What `NTLMixin` writes beside the stock trainer's files, and reads back; needs its `ntl_config`."""
 
     _is_unfinished = False
@@ -73,11 +73,8 @@ class NTLSavingMixin:
             self._is_unfinished = False
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        if self._is_unfinished:
-            return
-        if self.is_world_process_zero():
-            self.ntl_config.save(self.args.output_dir)
-        super()._push_from_checkpoint(checkpoint_folder)
+        if not self._is_unfinished:
+            super()._push_from_checkpoint(checkpoint_folder)
 
     def _rotate(self, run_dir: Path) -> None:
         limit, best = self.args.save_total_limit, self.state.best_model_checkpoint
@@ -118,14 +115,6 @@ class NTLSavingMixin:
             "num_processes": self.accelerator.num_processes,
             "zero_stage": None if plugin is None else plugin.zero_stage,
         }
-
-    def create_model_card(self, *args: Any, tags: str | list[str] | None = None, **kwargs: Any) -> None:
-        tags = [tags] if isinstance(tags, str) else list(tags or ())
-        # A run with weight 0 is a baseline.
-        tags += [tag for tag in TAGS if self.ntl_config.weight > 0 and tag not in tags]
-        super().create_model_card(*args, tags=tags, **kwargs)
-        if self.is_world_process_zero():
-            add_section(Path(self.args.output_dir) / "README.md", self.ntl_config)
 
     # ---- Resuming ----
 

@@ -1,0 +1,159 @@
+"""What a model card tells of a run, read from its trainer: base model, data, the metrics of the last evaluation."""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+_HUB_FILE = re.compile(r"hf://datasets/([^@]+?)(?:@|$)")
+# How long an evaluation took and how much it read is no quality of a model.
+_NO_METRICS = ("runtime", "per_second", "_time", "num_tokens")
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """A data set: its ids on the hub, the name to show, its split, and how many examples the trainer sees of it."""
+
+    ids: tuple[str, ...]
+    name: str | None
+    split: str | None
+    examples: int | None
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What `finish_card` writes.
+
+    Attributes:
+        name: of the model, where the card has none.
+        base_model: its id on the hub; None for one from a folder, or made from a configuration.
+        is_from_folder: whether the base model came from a local folder.
+        is_adapter: whether the saved weights are an adapter.
+        task: "text-generation", "fill-mask" or "text-classification".
+        is_decoder: whether that is a decoder's text generation, which the hub's widget can do.
+        tags: to be on the card beside those that are there.
+        training, evaluation: the data.
+        metrics: of the last evaluation, under the names of the log (`eval_loss`, ...); finite values only.
+        step: the optimizer step of that evaluation.
+    """
+
+    name: str
+    base_model: str | None
+    is_from_folder: bool
+    is_adapter: bool
+    task: str
+    is_decoder: bool
+    tags: frozenset[str]
+    training: DataFacts | None
+    evaluation: DataFacts | None
+    metrics: dict[str, float]
+    step: int | None
+
+    @property
+    def dataset_ids(self) -> list[str]:
+        """The hub's data sets, each once, those of training first."""
+        sets = [each for each in (self.training, self.evaluation) if each is not None]
+        return list(dict.fromkeys(name for each in sets for name in each.ids))
+
+
+def hub_id(name: Any) -> str | None:
+    """`name` if the hub would take it for the id of a repository; None for local paths, which it refuses."""
+    if not isinstance(name, str) or os.path.exists(name):
+        return None
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return None
+    return name
+
+
+def read_facts(
+    trainer: Any, tags: Iterable[str] = (), data_name: str | None = None, dataset_ids: Iterable[str] = ()
+) -> CardFacts:
+    """Read what a card tells from a trainer.
+
+    Args:
+        trainer: any of transformers or TRL, before, in or after training.
+        tags: for the card.
+        data_name: what to call the data; an id of the hub or any name.
+        dataset_ids: of the hub; without them, they are found in the data sets, which know where they were loaded from.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    base, task = getattr(model.config, "_name_or_path", None) or "", _task(model)
+    name = str(trainer.args.hub_model_id or os.path.abspath(trainer.args.output_dir))
+    step, metrics = last_evaluation(trainer)
+    ids = tuple(filter(hub_id, dataset_ids))
+    return CardFacts(
+        name=os.path.basename(name),
+        base_model=hub_id(base),
+        is_from_folder=bool(base) and hub_id(base) is None,
+        is_adapter=hasattr(model, "peft_config"),
+        task=task,
+        is_decoder=task == "text-generation" and not model.config.is_encoder_decoder,
+        tags=frozenset(tags),
+        training=_data_facts(trainer.train_dataset, data_name, ids),
+        evaluation=_data_facts(trainer.eval_dataset, data_name, ids),
+        metrics=metrics,
+        step=step,
+    )
+
+
+def _task(model: Any) -> str:
+    architectures = " ".join([type(model).__name__, *(getattr(model.config, "architectures", None) or ())])
+    if "SequenceClassification" in architectures:
+        return "text-classification"
+    return "fill-mask" if "MaskedLM" in architectures else "text-generation"
+
+
+# ---- Data ----
+
+
+def _data_facts(dataset: Any, name: str | None, ids: tuple[str, ...]) -> DataFacts | None:
+    if dataset is None:
+        return None
+    sets = list(dataset.values()) if isinstance(dataset, Mapping) else [dataset]
+    named = (name,) if name and "/" in name and hub_id(name) else ()
+    ids = ids or tuple(dict.fromkeys(each for one in sets for each in _downloaded_from(one))) or named
+    # A path says where the data were, and on whose machine.
+    shown = ", ".join(ids) or (os.path.basename(os.path.normpath(name)) if name else None)
+    splits = [str(one.split) for one in sets if getattr(one, "split", None) is not None]
+    examples = [len(one) for one in sets if hasattr(one, "__len__")]
+    return DataFacts(ids, shown, splits[0] if len(splits) == 1 else None, sum(examples) if examples else None)
+
+
+def _downloaded_from(dataset: Any) -> list[str]:
+    files = getattr(getattr(dataset, "info", None), "download_checksums", None) or {}
+    found = [_HUB_FILE.match(str(file)) for file in files]
+    return [match[1] for match in found if match]
+
+
+# ---- Metrics ----
+
+
+def last_evaluation(trainer: Any) -> tuple[int | None, dict[str, float]]:
+    """The step and the finite metrics (`eval_...`) of the last evaluation or, if it was loaded, of the best model."""
+    state, history = trainer.state, trainer.state.log_history
+    evaluations = [i for i, entry in enumerate(history) if any(key.startswith("eval_") for key in entry)]
+    if not evaluations:
+        return None, {}
+    step, since = history[evaluations[-1]].get("step"), 0
+    ends = [i for i, entry in enumerate(history) if "train_runtime" in entry]
+    if ends and trainer.args.load_best_model_at_end and state.best_global_step:
+        # What was evaluated since then is the best model too, whatever step is logged.
+        since = ends[-1] if evaluations[-1] > ends[-1] else 0
+        step = step if since else state.best_global_step
+    # Several evaluation sets have an entry each.
+    entries = [history[i] for i in evaluations if i >= since and history[i].get("step") == step]
+    metrics = {key: float(value) for entry in entries for key, value in entry.items() if _is_metric(key, value)}
+    return state.best_global_step if since else step, metrics
+
+
+def _is_metric(name: str, value: Any) -> bool:
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number and name.startswith("eval_") and not name.endswith(_NO_METRICS)
