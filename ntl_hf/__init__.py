@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from .decoding import NumberDecoder, number_range, predict_numbers
     from .digit_tokenizer import split_digits
     from .digit_tokens import add_digit_tokens
+    from .integrations.loss_func import ntl_loss_func
+    from .integrations.loss_function_callback import NTLLossCallback
     from .interrupt import InterruptCallback
     from .lora import number_lora_config
     from .loss_module import NTLoss
     from .number_vocab import NumberVocab
+    from .rewards import NumberReward
     from .trainers import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 
 __version__ = "0.1.0"
@@ -25,6 +28,7 @@ _MODULE_OF = {
     "InterruptCallback": "interrupt",
     "NTLCallback": "callback",
     "NTLConfig": "config",
+    "NTLLossCallback": "integrations.loss_function_callback",
     "NTLSFTConfig": "arguments",
     "NTLSFTTrainer": "trainers",
     "NTLSeq2SeqTrainer": "trainers",
@@ -33,8 +37,10 @@ _MODULE_OF = {
     "NTLTrainingArguments": "arguments",
     "NTLoss": "loss_module",
     "NumberDecoder": "decoding",
+    "NumberReward": "rewards",
     "NumberVocab": "number_vocab",
     "add_digit_tokens": "digit_tokens",
+    "ntl_loss_func": "integrations.loss_func",
     "number_lora_config": "lora",
     "number_range": "decoding",
     "predict_numbers": "decoding",
@@ -52,6 +58,8 @@ __all__ = [  # noqa: RUF022 - the order in which a reader meets them
     "NTLCallback",
     "InterruptCallback",
     "NTLoss",
+    "ntl_loss_func",
+    "NTLLossCallback",
     "NumberVocab",
     "add_digit_tokens",
     "split_digits",
@@ -59,6 +67,7 @@ __all__ = [  # noqa: RUF022 - the order in which a reader meets them
     "predict_numbers",
     "NumberDecoder",
     "number_range",
+    "NumberReward",
 ]
 
 

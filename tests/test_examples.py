@@ -1,5 +1,7 @@
 """The scripts of `examples/` as a person runs them; those that write models are in `tests/data`."""
 
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -38,14 +40,67 @@ def test_the_loss_landscape_draws_the_pictures_of_its_page(pictures: Path) -> No
         assert imread(pictures / name).std() > 0.05
 
 
-def test_the_loss_landscape_draws_every_loss() -> None:
-    """As source: drawing takes the same table."""
-    from ntl_hf.loss_terms import LOSSES
-
-    source = (EXAMPLES / "loss_landscape.py").read_text(encoding="utf-8")
-    assert [name for name in LOSSES if name != "raft" and f'"loss": "{name}"' not in source] == []
-
-
 def test_the_loss_landscape_without_a_folder_says_how_it_is_called() -> None:
     done = run("loss_landscape.py")
     assert done.returncode == 1 and "python examples/loss_landscape.py docs/losses" in done.stderr
+
+
+def source(name: str) -> str:
+    """The code of an example, without its docstring."""
+    return (EXAMPLES / name).read_text(encoding="utf-8").split('"""\n\n', 1)[1]
+
+
+def before_and_after(printed: str) -> list[list[float]]:
+    """CE and NTL that an example reports."""
+    return [[float(x) for x in re.findall(r"\d+\.\d+", line)] for line in printed.splitlines() if ": CE " in line]
+
+
+@pytest.mark.parametrize("name", ["plain_loop.py", "lightning_module.py"])
+def test_the_loops_are_short_and_stand_on_their_page(name: str) -> None:
+    page = (PAGE.parent / "integrations" / "lightning.md").read_text(encoding="utf-8")
+    assert source(name) in page
+    assert sum(bool(line.strip()) for line in source(name).splitlines()) <= 40
+
+
+def test_the_plain_loop_learns_and_does_not_mind_how_a_step_is_split(capsys: pytest.CaptureFixture[str]) -> None:
+    torch = pytest.importorskip("torch")
+    with torch.random.fork_rng(devices=[]):
+        names = runpy.run_path(str(EXAMPLES / "plain_loop.py"))
+    before, after = before_and_after(capsys.readouterr().out)
+    assert after[0] < 0.5 * before[0] and after[1] < 0.8 * before[1]
+    collate, rows = (
+        names["collate"],
+        [names["encoder"].encode(names["make_readings"](max_rows=8))[i] for i in range(8)],
+    )
+    # Rows of other lengths and other shares of numbers, one of them without any.
+    rows[0]["labels"][-4:-1] = [names["tokenizer"].convert_tokens_to_ids("a")] * 3
+    rows[1]["labels"][-3] = -100
+    gradients = []
+    for sizes in ([8], [4, 4], [1, 5, 2]):
+        names["model"].zero_grad()
+        parts = iter(rows)
+        names["backward"]([collate([next(parts) for _ in range(size)]) for size in sizes])
+        gradients.append(torch.cat([p.grad.flatten() for p in names["model"].parameters()]))
+    for split in gradients[1:]:
+        assert (split - gradients[0]).norm() < 1e-5 * gradients[0].norm()
+
+
+def test_the_lightning_module_learns() -> None:
+    pytest.importorskip("lightning", reason="lightning is not installed")
+    done = run("lightning_module.py")
+    assert done.returncode == 0, done.stderr
+    before, after = before_and_after(done.stdout)
+    assert after[0] < 0.5 * before[0] and after[1] < 0.8 * before[1]
+
+
+def test_grpo_is_rewarded_for_its_numbers(tmp_path: Path) -> None:
+    """A few steps of it; what they are worth takes more of them."""
+    pytest.importorskip("trl", reason="TRL is not installed")
+    command = [sys.executable, EXAMPLES / "train_grpo.py", "30", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    pattern = r"GRPO: reward (-\d\.\d+), exact (\d+\.\d)%, unreadable (\d+\.\d)%"
+    rewards = [float(reward) for reward, _, _ in re.findall(pattern, done.stdout)]
+    assert len(rewards) == 2 and all(-1 <= reward < 0 for reward in rewards)
+    # The digits alone are learnt at once: most answers are numbers.
+    assert float(re.findall(pattern, done.stdout)[0][2]) < 50

@@ -77,6 +77,15 @@ def check_smoothing(trainer: Any) -> None:
             raise ValueError(f"`ntl_gaussian_sigma` smooths the labels of plain cross entropy; remove it or {name}.")
 
 
+def check_loss_func(trainer: Any) -> None:
+    """Raise `ValueError` for a `compute_loss_func` that adds the number loss, as these trainers do themselves."""
+    if getattr(trainer.compute_loss_func, "adds_number_loss", False):
+        raise ValueError(
+            f"{type(trainer).__name__} adds the number loss itself: remove `compute_loss_func=ntl_loss_func(...)` and "
+            "its callback, and give the settings as `ntl_config`."
+        )
+
+
 def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
     """Return the number of logits of `model`; raise `ValueError` if a number token has none."""
     vocab_size = int(model.config.get_text_config().vocab_size)

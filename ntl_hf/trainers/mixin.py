@@ -28,6 +28,7 @@ from .checks import (
     check_fsdp_in_force,
     check_has_labels,
     check_labels,
+    check_loss_func,
     check_parallelism,
     check_placed_digits,
     check_same_everywhere,
@@ -39,13 +40,14 @@ from .checks import (
 from .head_choice import HeadChoice
 from .layout_checks import check_layouts
 from .model_checks import disagreement
+from .plots import NTLPlotsMixin
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
 logger = logging.getLogger(__name__)
 
 
-class NTLMixin(NTLSavingMixin, StepMixin):
+class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
     """Adds the number loss to a `transformers` trainer that it is mixed into, before that class.
 
     Args:
@@ -71,6 +73,7 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         super().__init__(*args, **kwargs)
         check_parallelism(self)
         check_fsdp_in_force(self)
+        check_loss_func(self)
         check_token_model(self.model.config, self.processing_class)
         check_adapter(self.model)
         keep_differentiable(self.model)
@@ -97,6 +100,7 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         self.objective = NTLObjective(vocab, self.ntl_config, syntax)
         self._meters = {name: ComponentMeter(self.objective.term_names) for name in ("train", "eval")}
         self._start_balance()
+        self._start_plots()
         self._choose_head()
         logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
 
@@ -289,6 +293,7 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         with torch.set_grad_enabled(torch.is_grad_enabled() and factors.ntl is not None):
             losses = self.objective.number_losses(head)
         self._note_components(self.objective.component_sums(head, losses.detach()))
+        self._note_beliefs(head)
         if self._balance is not None and self.model.training:
             self._balance.add(self.objective.size_sums(head))
         term = 0.0 if factors.ntl is None else factors.ntl.to(losses.device) * losses.sum()

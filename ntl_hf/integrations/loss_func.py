@@ -1,0 +1,132 @@
+"""`ntl_loss_func`: the number loss as the `compute_loss_func` of a stock `transformers.Trainer`."""
+
+from typing import Any
+
+from torch import Tensor
+from transformers import TrainerControl, TrainerState, TrainingArguments
+
+from ..config import NTLConfig
+from ..head import align_labels
+from .batch_loss import BatchLoss
+from .weight_callback import WeightCallback
+
+
+def ntl_loss_func(
+    tokenizer: Any, config: NTLConfig | None = None, *, shift: bool | None = None
+) -> "NumberLossFunction":
+    """CE + weight * NTL for `Trainer(compute_loss_func=...)`.
+
+    Cross entropy is exact under accumulation and over processes, as the stock Trainer's is for decoders. The number
+    loss is exact in steps of one micro-batch in one process; else each micro-batch counts by its labels, because the
+    Trainer counts labels only, and not numbers. `NTLTrainer` counts both, and needs no logits.
+
+    Args:
+        tokenizer: the model's tokenizer, or a `NumberVocab`.
+        config: the settings; None takes the defaults.
+        shift: whether the logits at t predict the label at t + 1. None reads it off the class of the model's outputs:
+            yes for decoders, no for encoder-decoders and masked language models.
+
+    Returns:
+        A callable `(outputs, labels, num_items_in_batch=None)`. Its `callback` goes into `callbacks=[...]`: it follows
+        `weight_schedule` and `warmup_steps`, which need it, and refuses before training what would be wrong.
+
+    Raises:
+        ValueError: settings that need a trainer of this package (`balance`, `head="fused"`).
+        NoNumberTokensError: the tokenizer has no number tokens.
+
+    Example:
+        >>> loss_func = ntl_loss_func(tokenizer, NTLConfig(weight=0.3))
+        >>> trainer = Trainer(model, args, compute_loss_func=loss_func, callbacks=[loss_func.callback], ...)
+    """
+    return NumberLossFunction(tokenizer, config, shift)
+
+
+class NumberLossFunction:
+    """What `ntl_loss_func` returns.
+
+    Args:
+        tokenizer, config, shift: as of `ntl_loss_func`.
+
+    Attributes:
+        callback: for the `callbacks` of the same Trainer.
+        adds_number_loss: true, so that a trainer that adds the number loss itself can refuse this.
+    """
+
+    adds_number_loss = True
+
+    def __init__(self, tokenizer: Any, config: NTLConfig | None = None, shift: bool | None = None) -> None:
+        self.callback = _LossFuncCallback(self, NTLConfig() if config is None else config)
+        self.batch_loss = BatchLoss(tokenizer, config, self.callback)
+        self._shift = shift
+
+    def __call__(self, outputs: Any, labels: Tensor | None, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """The loss of one micro-batch, see `BatchLoss`.
+
+        Args:
+            outputs: of the model, with `logits` `[B, T, V]`.
+            labels: `[B, T]`, int64, as the data collator made them.
+            num_items_in_batch: labels of the whole step, over all processes.
+
+        Raises:
+            ValueError: no labels, no logits, an auxiliary loss that would be dropped, outputs of an unknown class
+                without `shift`, and what `BatchLoss` raises.
+        """
+        logits = _logits_of(outputs)
+        if labels is None:
+            raise ValueError(
+                "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, such "
+                "as `DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
+            )
+        shift = _shifts(outputs) if self._shift is None else self._shift
+        aligned = align_labels(labels.to(logits.device), logits.shape[1], shift)
+        return self.batch_loss(logits, aligned, num_items_in_batch)
+
+
+class _LossFuncCallback(WeightCallback):
+    def __init__(self, function: NumberLossFunction, config: NTLConfig) -> None:
+        super().__init__(config)
+        self._function = function
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: Any = None,
+        train_dataloader: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Raise `ValueError` for a trainer or data with which the loss would be wrong or have no effect."""
+        self.check(args, model, self._function.batch_loss.vocab, train_dataloader)
+
+
+def _logits_of(outputs: Any) -> Tensor:
+    """The logits, `[B, T, V]`; raise `ValueError` for outputs that the loss cannot be made from."""
+    outputs = outputs if isinstance(outputs, dict) else vars(outputs) if hasattr(outputs, "__dict__") else {}
+    if outputs.get("aux_loss") is not None:
+        raise ValueError(
+            "The model has an auxiliary loss (`aux_loss`, of its router), which a Trainer with `compute_loss_func` "
+            "leaves out. Use `NTLTrainer` or `NTLLossCallback`, which train it, or set `output_router_logits` of the "
+            "model's configuration to False."
+        )
+    logits = outputs.get("logits")
+    if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.numel() == 0:
+        found = f"a shape of {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"{type(logits).__name__}"
+        raise ValueError(
+            f"The model's outputs have no logits [B, T, V] ({found}), which the number loss is made from: a fused "
+            "head (Liger's, Unsloth's, TRL's) makes the loss without them. Turn it off, or use `NTLTrainer` or "
+            "`NTLSFTTrainer`, which make CE and NTL in a fused head of their own."
+        )
+    return logits
+
+
+def _shifts(outputs: Any) -> bool:
+    name = type(outputs).__name__
+    if "CausalLM" in name:
+        return True
+    if "Seq2Seq" in name or "MaskedLM" in name:
+        return False
+    raise ValueError(
+        f"Outputs of the class `{name}` do not tell how logits and labels belong together. Pass `ntl_loss_func(..., "
+        "shift=True)` if the logits at t predict the label at t + 1 (decoders), else `shift=False`."
+    )

@@ -1,0 +1,142 @@
+"""`ModelLoss`: CE + weight * NTL in the place of a model's own `loss_function`, and which models take it."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from accelerate.utils import extract_model_from_parallel
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from transformers import TrainingArguments
+from transformers.loss.loss_utils import ForCausalLMLoss, ForMaskedLMLoss
+
+from ..head import IGNORE_INDEX
+from ..head import shift_labels as shifted
+from ..number_vocab import NumberVocab
+from .batch_loss import BatchLoss
+
+logger = logging.getLogger(__name__)
+
+
+class ModelLoss:
+    """Called as the loss functions of transformers are.
+
+    Args:
+        batch_loss: makes the loss.
+        shifts: whether the logits at t predict the label at t + 1.
+    """
+
+    def __init__(self, batch_loss: BatchLoss, shifts: bool) -> None:
+        self.batch_loss, self.shifts = batch_loss, shifts
+        self.was_called = False
+
+    @torch.compiler.disable  # the check of the first batch reads values back
+    def __call__(
+        self,
+        logits: Tensor,
+        labels: Tensor | None = None,
+        vocab_size: int | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        ignore_index: int = IGNORE_INDEX,
+        shift_labels: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """The loss of one micro-batch, scalar, float32; `shift_labels` `[B, T]` are aligned, `labels` are not."""
+        self.was_called = True
+        if shift_labels is None:
+            assert labels is not None
+            shift_labels = shifted(labels) if self.shifts else labels
+        aligned = shift_labels.to(logits.device)
+        aligned = aligned.masked_fill(aligned == ignore_index, IGNORE_INDEX)
+        return self.batch_loss(logits, aligned, num_items_in_batch)
+
+
+def base_model_of(model: Any) -> Any:
+    """The model itself, without the wrappers of distributed training, compilation and adapters.
+
+    Raises:
+        ValueError: a model without a `loss_function`, or with that of another callback.
+    """
+    model = extract_model_from_parallel(model, keep_torch_compile=False)
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not hasattr(model, "loss_function"):
+        raise ValueError(
+            f"{type(model).__name__} has no `loss_function`, as the models of transformers have. Use `ntl_loss_func` "
+            "as the Trainer's `compute_loss_func`, or `NTLoss` in a training loop of your own."
+        )
+    if isinstance(model.loss_function, ModelLoss):
+        raise ValueError(
+            "The model already has the loss of another `NTLLossCallback`. Use one of them; `restore()` of the other "
+            "removes its loss, also after a training that ended with an exception."
+        )
+    return model
+
+
+def shifts_labels(model: Any) -> bool:
+    """Whether the model's own loss moves the labels; raise `ValueError` if it is no cross entropy over tokens."""
+    known = {ForCausalLMLoss: True, ForMaskedLMLoss: False}
+    if model.loss_function not in known:
+        name = getattr(model.loss_function, "__name__", type(model.loss_function).__name__)
+        raise ValueError(
+            f"The loss function of {type(model).__name__} is `{name}`, which `NTLLossCallback` cannot replace: it "
+            "replaces cross entropy over tokens (`ForCausalLMLoss`, `ForMaskedLMLoss`). Use `ntl_loss_func` if your "
+            "model predicts tokens."
+        )
+    return known[model.loss_function]
+
+
+def check_forward(args: TrainingArguments, model: nn.Module) -> None:
+    """Raise `ValueError` for trainers and patched models that make the loss without `loss_function`."""
+    if any(cls.__module__.split(".")[0] == "trl" for cls in type(args).__mro__):
+        raise ValueError(
+            f"The trainer of `{type(args).__name__}` makes its loss in TRL, without the model's `loss_function`. Use "
+            "`NTLSFTTrainer`, which takes the same arguments as `SFTTrainer`."
+        )
+    for forward in _forwards(model):
+        if str(forward.__module__).split(".")[0] == "liger_kernel":
+            raise ValueError(
+                f"Liger has replaced the forward of {type(model).__name__} by one with a fused loss, which bypasses "
+                "`loss_function`. Apply it with `fused_linear_cross_entropy=False`, or use `NTLTrainer` without it."
+            )
+        code = getattr(forward, "__code__", None)
+        if code is not None and "fused_lm_head" in code.co_varnames:
+            raise ValueError(
+                f"{type(model).__name__} has the fused head of TRL, whose loss bypasses `loss_function`. Use "
+                "`NTLSFTTrainer`, or load the model anew."
+            )
+
+
+def _forwards(model: nn.Module) -> Iterator[Any]:
+    """The function that runs as the model's forward, and those that it says it wraps."""
+    forward: Any = model.forward
+    while forward is not None:
+        forward = getattr(forward, "__func__", forward)
+        yield forward
+        forward = getattr(forward, "__wrapped__", None)
+
+
+def check_calls_loss(model: Any, vocab: NumberVocab) -> None:
+    """Raise `ValueError` if a forward pass on two tokens does not call the `ModelLoss` of the model.
+
+    A model that is split among processes is left to the check of the first step, and so is one that needs more than
+    text.
+    """
+    if any(hasattr(parameter, "ds_id") or isinstance(parameter, DTensor) for parameter in model.parameters()):
+        return
+    ids = vocab.ids[:2].unsqueeze(0).to(model.device)
+    training = model.training
+    model.eval()  # no dropout, so that the random numbers of the training stay what they are
+    try:
+        with torch.no_grad():
+            model(input_ids=ids, labels=ids)
+    except Exception as error:  # whatever a model does not like about text alone
+        logger.warning("%s could not be checked on two tokens: %s", type(model).__name__, error)
+        return
+    finally:
+        model.train(training)
+    if not model.loss_function.was_called:
+        raise ValueError(
+            f"{type(model).__name__} computes its loss without calling `loss_function`, so that a callback cannot add "
+            "the number loss. Use `NTLTrainer` or `NTLSeq2SeqTrainer`, or `ntl_loss_func` as `compute_loss_func`."
+        )
