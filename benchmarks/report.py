@@ -10,6 +10,7 @@ from .plots import save_bars, thread_count
 
 Row = dict[str, str]
 _MISSING = "not measured"
+_PAGES = Path(__file__).parents[1] / "docs" / "benchmarks"
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,21 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n".join(lines(results)), end="\n\n")
     for script in ("loss", "step"):
         if results.rows[script]:
-            path = args.out / f"{script}-{args.device}.png"
+            path = _picture_folder(args) / f"{script}-{args.device}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_bars(results.latest(script), path)
             print(path)
 
 
+def _picture_folder(args: argparse.Namespace) -> Path:
+    # The committed rows have their pictures in the docs.
+    return args.pictures or (_PAGES if args.out == rows.RESULTS and not args.quick else args.out)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
-    parser.add_argument("--out", type=Path, default=rows.RESULTS, help="folder of the CSV files, and of the pictures")
+    parser.add_argument("--out", type=Path, default=rows.RESULTS, help="folder of the CSV files")
+    parser.add_argument("--pictures", type=Path, help="folder of the pictures (default: docs/benchmarks, or --out's)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--quick", action="store_true", help="rows of the preset quick, which say nothing, alone")
     return parser

@@ -33,7 +33,8 @@ def predict_numbers(
         model: a decoder or an encoder-decoder, in either mode.
         tokenizer: its tokenizer.
         prompts: texts, or token ids as `TextEncoder.encode_prompts` makes them.
-        risk, snap: see `NumberDistribution.predict`.
+        risk: see `NumberDistribution.predict`.
+        snap: see `NumberDistribution.predict`.
         settings: what the distribution is made from, see `NumberDecoder`.
 
     Returns:
@@ -52,7 +53,8 @@ class NumberDecoder:
     """Asks a model for its distribution of numbers.
 
     Args:
-        model, tokenizer: see `predict_numbers`.
+        model: see `predict_numbers`.
+        tokenizer: see `predict_numbers`.
         candidates: "samples": answers drawn from the model at temperature 1, with equal weights; how they fall depends
             on the batches. "beams": those that a beam search ends with, weighted with the model's probabilities of
             the whole texts, without length penalty, as shares of their sum; the likeliest answers alone, so that the

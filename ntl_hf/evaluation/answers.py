@@ -27,10 +27,12 @@ def score_answers(
         targets: the true numbers; None in a row without one. None altogether: no number metrics.
         answers: the final answers cut out of the predictions; None where there is none to be found, which counts as
             unreadable. Without them the prediction itself is the answer. Read by `number_text.answer_number`.
-        confidence, resamples, seed: of the bootstrap over rows; `resamples=0` gives no intervals.
+        confidence: of the intervals.
+        resamples: of the bootstrap over rows; 0 gives no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        In this order: `rows`; the metrics of `score_texts`; and, with targets, `missing` (share of the number rows
+        In this order, `rows`; the metrics of `score_texts`; and, with targets, `missing` (share of the number rows
         without any answer, part of `unreadable`) and the metrics of `score_numbers`.
 
     Raises:

@@ -41,13 +41,18 @@ def score_distributions(
         values: the numbers of each row, ascending; a row without any is left out.
         weights: of each number, summing to 1 in a row.
         targets: the true numbers, one a row.
-        confidence, resamples, seed: of the bootstrap over rows; `resamples=0` gives no intervals.
+        confidence: of the intervals.
+        resamples: of the bootstrap over rows; 0 gives no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        crps: mean of the continuous ranked probability score, in the targets' unit; lower is better.
-        coverage_80: share of rows whose true number lies in the central interval, ends included. Numbers come in
+        The scores by name.
+
+        - crps: mean of the continuous ranked probability score, in the targets' unit; lower is better.
+        - coverage_80: share of rows whose true number lies in the central interval, ends included. Numbers come in
             steps, so that a calibrated model reaches 0.8 or a little more.
-        interval_width_80: mean width of that interval. Narrow is good only where the coverage is right.
+        - interval_width_80: mean width of that interval. Narrow is good only where the coverage is right.
+
         NaN where no row has a distribution.
 
     Raises:

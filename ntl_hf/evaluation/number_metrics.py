@@ -26,17 +26,21 @@ def score_numbers(
     Args:
         predicted: one number a row; None, NaN or an infinity is an unreadable answer.
         targets: the true numbers, finite.
-        confidence, resamples, seed: of the bootstrap over rows; `resamples=0` gives no intervals.
+        confidence: of the intervals.
+        resamples: of the bootstrap over rows; 0 gives no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        number_rows, readable_rows, mape_rows: counts. `mape_rows` are readable and have a target other than 0.
-        unreadable: share of the rows.
-        number_accuracy: share of all rows that are right; unreadable ones are wrong (see `number_right`).
-        mae, mse, rmse, r2, median_ae: in the targets' unit (mse: squared), over the readable rows.
-        log_mae, log_r2: the same on sign(x) * log10(|x| + 1).
-        mape: mean |error| / |target|, a fraction.
-        pearson, spearman: correlations over the readable rows.
-        mae_charged, ..., mape_charged: the error metrics over all rows, an unreadable answer charged as the number
+        The scores by name.
+
+        - number_rows, readable_rows, mape_rows: counts. `mape_rows` are readable and have a target other than 0.
+        - unreadable: share of the rows.
+        - number_accuracy: share of all rows that are right; unreadable ones are wrong (see `number_right`).
+        - mae, mse, rmse, r2, median_ae: in the targets' unit (mse: squared), over the readable rows.
+        - log_mae, log_r2: the same on sign(x) * log10(|x| + 1).
+        - mape: mean |error| / |target|, a fraction.
+        - pearson, spearman: correlations over the readable rows.
+        - mae_charged, ..., mape_charged: the error metrics over all rows, an unreadable answer charged as the number
             within the range of the targets that is furthest from its own target (for log metrics: on the log scale).
             The charge depends on the data alone, and silence is never better than an answer within the range; only
             an answer far outside it costs more.

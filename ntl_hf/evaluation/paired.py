@@ -11,7 +11,8 @@ class McNemar:
     """McNemar's exact test.
 
     Attributes:
-        only_baseline, only_other: rows that one run alone has right.
+        only_baseline: rows that the baseline alone has right.
+        only_other: rows that the other run alone has right.
         p_value: two-sided, of the hypothesis that both are equally often right; 1 where they never differ.
     """
 

@@ -11,8 +11,9 @@ class Score:
 
     Attributes:
         value: the metric, or a count; NaN where it is undefined.
-        low, high: the ends of its interval; None where there is none (counts, undefined metrics, resamples that all
+        low: the lower end of its interval; None where there is none (counts, undefined metrics, resamples that all
             say the same).
+        high: the upper end.
     """
 
     value: float

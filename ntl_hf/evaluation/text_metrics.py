@@ -22,13 +22,18 @@ def score_texts(
     """Sequence accuracy, BLEU and ROUGE, with intervals.
 
     Args:
-        predictions, references: one text a row.
-        confidence, resamples, seed: of the bootstrap over rows; `resamples=0` gives no intervals.
+        predictions: one text a row.
+        references: the true text of each row.
+        confidence: of the intervals.
+        resamples: of the bootstrap over rows; 0 gives no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        sequence_accuracy: share of rows that are equal to their reference but for outer white space.
-        bleu: corpus BLEU, 0 to 100, with sacrebleu's defaults (13a tokenization, exponential smoothing).
-        rouge1, rouge2, rouge_l: mean F-measure, 0 to 1, without stemming (rouge-score; a-z and 0-9 only, so a text
+        The scores by name.
+
+        - sequence_accuracy: share of rows that are equal to their reference but for outer white space.
+        - bleu: corpus BLEU, 0 to 100, with sacrebleu's defaults (13a tokenization, exponential smoothing).
+        - rouge1, rouge2, rouge_l: mean F-measure, 0 to 1, without stemming (rouge-score; a-z and 0-9 only, so a text
             in another script scores 0).
 
     Raises:

@@ -23,11 +23,13 @@ def score_tokens(
         cross_entropy_sums: the sum of -log p(label) over each example's labelled tokens, in nats.
         token_counts: each example's number of labelled tokens; an example without any adds nothing.
         right_tokens: how many of them the model ranks first.
-        confidence, resamples, seed: of the bootstrap over examples; `resamples=0` gives no intervals.
+        confidence: of the intervals.
+        resamples: of the bootstrap over examples; 0 gives no intervals.
+        seed: of the bootstrap.
 
     Returns:
-        tokens: their number. cross_entropy: nats a token. perplexity: its exponential. token_accuracy: a share.
-        NaN where there are no tokens, and for a perplexity too large for a float.
+        The scores `tokens`, a count, `cross_entropy` in nats a token, `perplexity`, its exponential, and
+        `token_accuracy`, a share. NaN where there are no tokens, and for a perplexity too large for a float.
 
     Raises:
         ValueError: lengths differ, or an example has more right tokens than tokens.

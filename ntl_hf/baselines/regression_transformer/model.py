@@ -93,7 +93,9 @@ def load_regression_transformer(
 
     Args:
         name_or_path: the base checkpoint.
-        number_tokens, encoding, largest: see `regression_transformer_config`.
+        number_tokens: see `regression_transformer_config`.
+        encoding: see `regression_transformer_config`.
+        largest: see `regression_transformer_config`.
         tokenizer_size: `len` of the tokenizer with digit tokens.
         from_scratch: initialise all weights; of the checkpoint, only the config is read.
         options: of `from_pretrained`.

@@ -65,7 +65,9 @@ def load_xval(
 
     Args:
         name_or_path: the base checkpoint.
-        num_token_id, scaling, number_weight: see `xval_config`.
+        num_token_id: see `xval_config`.
+        scaling: see `xval_config`.
+        number_weight: see `xval_config`.
         tokenizer_size: `len` of the tokenizer with `[NUM]`.
         from_scratch: initialise all weights; of the checkpoint, only the config is read.
         options: of `from_pretrained`. The number head stays in float32 for any `dtype`.
