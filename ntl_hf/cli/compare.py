@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import UsageError
+from .help import HelpFormatter, with_examples
+from .terminal import make_console
 
 if TYPE_CHECKING:
     from ..compare.cells import Cell
     from ..compare.plan import Plan
     from ..compare.run import Finish
 
-_DESCRIPTION = (
+_DESCRIPTION = with_examples(
     "Trains every variant of a comparison on every seed, scores each, and reports means, spreads and paired tests "
     "against the baseline, with plots. Finished cells are skipped, so that the same command continues after an "
-    "interrupt. Any other option, such as --data_path FOLDER, is a setting of all cells."
+    "interrupt. Any other option, such as --data_path FOLDER, is a setting of all cells.",
+    "ntl-hf compare --config recipes/t5-tiny/compare-arithmetic.yaml",
+    "ntl-hf compare --config compare.yaml --only ce was --seeds 1 2 3",
+    "ntl-hf compare --config compare.yaml --report_only",
 )
 _DEBUG = "a few steps on a few rows of one seed, into a new temporary folder unless --output_dir names one"
 
@@ -58,9 +63,13 @@ COMMAND = CompareCommand()
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="ntl-hf compare", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("--config", required=True, help="file of the comparison: variants, seeds, evaluations")
-    parser.add_argument("--output_dir", type=Path, help="instead of the file's")
+    parser = _Parser(
+        prog="ntl-hf compare", description=_DESCRIPTION, formatter_class=HelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help="file of the comparison: variants, seeds, evaluations"
+    )
+    parser.add_argument("--output_dir", type=Path, metavar="FOLDER", help="instead of the file's")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="instead of the file's")
     parser.add_argument(
         "--only",
@@ -69,8 +78,12 @@ def _parser() -> _Parser:
         metavar="VARIANT",
         help="train these alone; the report covers what is there",
     )
-    parser.add_argument("--jobs", type=int, help="cells at a time (default: one a device, or a core, 4 at most)")
-    parser.add_argument("--devices", help="GPUs to share out, such as 0,1: one cell each (default: the first one)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="cells at a time (default: one a device, or a core, 4 at most)"
+    )
+    parser.add_argument(
+        "--devices", metavar="IDS", help="GPUs to share out, such as 0,1: one cell each (default: the first one)"
+    )
     parser.add_argument("--report_only", action="store_true", help="train nothing, and report on what is there")
     parser.add_argument("--debug", action="store_true", help=_DEBUG)
     return parser
@@ -114,8 +127,6 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
     # First, for the imports below take seconds.
     what = "Reporting on" if args.report_only else "Debug run of" if args.debug else "Comparing"
     print(f"{what} {len(only)} variants, seeds {', '.join(map(str, plan.seeds))}: {plan.output_dir}", flush=True)
-    from rich.console import Console
-
     from ..compare import state
     from ..compare.run import Finish, make_pool, run_cells
 
@@ -133,7 +144,7 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
             state.check(cells)
         finish = Finish()
         if pool:
-            finish = run_cells([cell for cell in cells if cell.variant in only], pool, Console(stderr=True))
+            finish = run_cells([cell for cell in cells if cell.variant in only], pool, make_console(stderr=True))
         return _end(plan, cells, only, finish)
 
 
@@ -143,15 +154,13 @@ def _end(plan: "Plan", cells: "list[Cell]", only: Sequence[str], finish: "Finish
         return 128 + finish.signal
     if finish.refused is not None:
         raise UsageError(finish.refused)
-    from rich.console import Console
-
     from ..compare.report import write_report
     from ..compare.terminal import print_summary
 
     with _one_line():
         plan, cells = _listed(plan, cells, only)
         report = write_report(plan, cells, [(cell.name, message) for cell, message in finish.failures])
-    print_summary(Console(width=None if sys.stdout.isatty() else 120), report)
+    print_summary(make_console(width_of_pipes=120), report)
     print("Written:", ", ".join(map(str, report.files)))
     for cell, message in finish.failures:
         print(f"ntl-hf: the cell '{cell.name}' failed: {message} See {cell.folder / 'cell.log'}.", file=sys.stderr)

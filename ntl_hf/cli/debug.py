@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .. import debug
 
 FLAG = "--debug"
-HELP = f"{FLAG} (without a value): a few steps on a few rows, into a new temporary folder."
+HELP = "without a value: a few steps on a few rows, into a new temporary folder"
 _SETTINGS = {"sft": debug.TRAINING, "train": debug.TRAINING, "evaluate": debug.EVALUATION}
 
 

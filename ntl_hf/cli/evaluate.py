@@ -5,10 +5,29 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .debug import HELP as DEBUG_HELP
 from .errors import UsageError
+from .help import with_examples
+from .recipe_help import RecipeHelp
+from .terminal import make_console, no_bars_in_pipes
 
-_EPILOG = f"A recipe for training will do as --config: what it says of the data is used. {DEBUG_HELP}"
+_DESCRIPTION = with_examples(
+    "Let a model or an adapter answer the test rows of a data set, and score the answers as texts and as numbers, "
+    "with intervals. A recipe for training will do as --config: what it says of the data is used.",
+    "ntl-hf evaluate --model_name_or_path out --task gsm8k",
+    "ntl-hf evaluate --model_name_or_path out --config recipe.yaml",
+    "ntl-hf evaluate --model_name_or_path out --config recipe.yaml --debug",
+)
+_HELP = RecipeHelp(
+    {
+        "model": ("model_name_or_path", "base_model_name_or_path", "output_dir", "overwrite_output_dir"),
+        "data": ("task", "data_path", "dataset_name", "columns", "answer_mark", "max_eval_samples"),
+        "answers": (
+            *("per_device_eval_batch_size", "max_new_tokens", "do_sample", "number_decoding"),
+            *("number_decoding_format", "lm_eval_tasks", "resamples", "use_cpu", "seed"),
+        ),
+    },
+    launches=False,
+)
 
 
 class EvaluateCommand:
@@ -29,9 +48,8 @@ class EvaluateCommand:
         """
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             raise UsageError("evaluate runs in one process: leave out the launcher.")
+        no_bars_in_pipes()
         # Here, because it imports torch and all: `ntl-hf --help` is quick without.
-        from rich.console import Console
-
         from ..evaluation import harness, to_table
         from ..scripts import evaluate
 
@@ -40,9 +58,10 @@ class EvaluateCommand:
         except (ValueError, OSError, ImportError) as error:
             # Some errors of transformers are a page long.
             raise UsageError(" ".join(str(error).split())) from error
-        Console().print(to_table(result.scores, result.content["settings"]["confidence"]))
+        console = make_console()
+        console.print(to_table(result.scores, result.content["settings"]["confidence"]))
         if result.lm_eval is not None:
-            Console().print(harness.to_table(result.lm_eval))
+            console.print(harness.to_table(result.lm_eval))
         print(f"Written to {result.folder}.")
         return 0
 
@@ -56,4 +75,10 @@ def _parser() -> Any:
 
     of_training = fields_of((*sft.ARGUMENT_CLASSES, *train.ARGUMENT_CLASSES))
     ignored = (of_training - fields_of(evaluate.ARGUMENT_CLASSES)) | evaluate.TRAINING_KEYS
-    return RecipeParser(evaluate.ARGUMENT_CLASSES, ignored=ignored, prog="ntl-hf evaluate", epilog=_EPILOG)
+    return RecipeParser(
+        evaluate.ARGUMENT_CLASSES,
+        ignored=ignored,
+        recipe_help=_HELP,
+        prog="ntl-hf evaluate",
+        description=_DESCRIPTION,
+    )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
+from .help import HelpFormatter, with_examples
+from .terminal import make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from ..number_vocab import NumberVocab
     from ..vocab_report import VocabReport
 
+_DESCRIPTION = with_examples(
+    "Show which tokens of a tokenizer count as numbers, which with digits do not, and why.",
+    "ntl-hf inspect HuggingFaceTB/SmolLM2-135M-Instruct",
+    "ntl-hf inspect outputs/my-model --multi_digit",
+)
 # With more different values than these, rows are numbers of digits instead of values.
 _MOST_VALUES = 20
 
@@ -24,7 +31,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "inspect",
         help="show which tokens of a tokenizer count as numbers",
-        description="Show which tokens of a tokenizer count as numbers, which with digits do not, and why.",
+        description=_DESCRIPTION,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("tokenizer", metavar="TOKENIZER_OR_MODEL", help="folder or hub id")
     parser.add_argument("--gguf_file", metavar="NAME", help="read the tokenizer from this GGUF file of the folder")
@@ -44,14 +52,13 @@ def run(args: argparse.Namespace) -> int:
     """
     _check_path(args.tokenizer)
     import transformers
-    from rich.console import Console
 
     from ..vocab_report import report_vocab
 
     transformers.logging.set_verbosity_error()
     tokenizer = _load(args.tokenizer, args.gguf_file)
     report = report_vocab(tokenizer, digits_only=not args.multi_digit)
-    console = Console(highlight=False)
+    console = make_console()
     _print_summary(console, report, _logits(args))
     console.print(_number_table(report.numbers, args.show))
     console.print(_left_out_table(report.left_out, args.show))

@@ -20,8 +20,8 @@ CONFIG = "--accelerate_config"
 # What is for the launcher; all other options are the command's.
 OPTIONS = (CONFIG, "--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port")
 HELP = (
-    f"{CONFIG} FILE_OR_NAME runs this in several processes, as `accelerate launch` does: a file of `accelerate "
-    f"config`, or single, ddp, fsdp2, zero2, zero3, zero3-offload. With it: {', '.join(OPTIONS[1:])}."
+    "run in several processes, as `accelerate launch` does: a file of `accelerate config`, or single, ddp, fsdp2, "
+    f"zero2, zero3, zero3-offload; with it: {', '.join(OPTIONS[1:])}"
 )
 _PRECISIONS = ("no", "fp16", "bf16", "fp8")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -9,14 +9,17 @@ from .. import __version__
 from . import compare, evaluate, inspect, plot, quickstart, sft, train
 from .debug import expand_debug
 from .errors import UsageError, report
+from .help import CommandsFormatter, with_examples
 from .launch import end_with_launcher, launch, split_options
 from .leave import leave
+from .pipes import end_with_reader
 
 _SCRIPTS: dict[str, Any] = {
     command.name: command for command in (sft.COMMAND, train.COMMAND, evaluate.COMMAND, compare.COMMAND)
 }
 
 
+@end_with_reader()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for wrong usage."""
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -36,9 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ntl-hf", description="Fine-tune language models with the Number Token Loss on the Hugging Face trainers."
+    description = with_examples(
+        "Fine-tune language models with the Number Token Loss on the Hugging Face trainers. COMMAND --help says more.",
+        "ntl-hf quickstart",
+        "ntl-hf sft --config recipes/smollm2-135m/gsm8k-lora.yaml --debug",
     )
+    parser = argparse.ArgumentParser(prog="ntl-hf", description=description, formatter_class=CommandsFormatter)
     parser.add_argument("--version", action="version", version=f"ntl-hf {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), inspect, plot)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .help import CommandsFormatter, with_examples
 
 _RUN = (
     "Draws the learning curves that a finished run has logged (`trainer_state.json`) and, where it was trained with "
@@ -20,7 +21,12 @@ _LANDSCAPE = (
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command, its two kinds of picture and their options."""
     parser = commands.add_parser(
-        "plot", help="draw the loss landscape, or the curves of a finished run", description="Draw pictures as PNG."
+        "plot",
+        help="draw the loss landscape, or the curves of a finished run",
+        description=with_examples(
+            "Draw pictures as PNG.", "ntl-hf plot landscape --true_digit 4", "ntl-hf plot run outputs/my-model"
+        ),
+        formatter_class=CommandsFormatter,
     )
     kinds = parser.add_subparsers(title="pictures", metavar="PICTURE", required=True)
     landscape = kinds.add_parser("landscape", help="what each loss charges for each digit", description=_LANDSCAPE)

@@ -6,18 +6,33 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .help import HelpFormatter, with_examples
+from .terminal import make_console
 
-_DESCRIPTION = (
+_DESCRIPTION = with_examples(
     "Trains the same small decoder with CE and with CE + NTL, with equal steps and paired seeds, on generated text: "
     "noisy readings, whose best possible error is known, and exact arithmetic. Prints a table and saves the results "
-    "and a picture of the learning curves. No network; about three minutes on two CPU cores."
+    "and a picture of the learning curves. No network; about three minutes on two CPU cores.",
+    "ntl-hf quickstart",
+    "ntl-hf quickstart --debug --output_dir trial",
 )
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command and its options."""
-    parser = commands.add_parser("quickstart", help="train CE against CE + NTL on a CPU", description=_DESCRIPTION)
-    parser.add_argument("--output_dir", type=Path, default=Path("quickstart_out"), help="default: %(default)s")
+    parser = commands.add_parser(
+        "quickstart",
+        help="train CE against CE + NTL on a CPU",
+        description=_DESCRIPTION,
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument(
+        "--output_dir",
+        type=Path,
+        default=Path("quickstart_out"),
+        metavar="FOLDER",
+        help="of the results and the picture",
+    )
     parser.add_argument("--seeds", type=int, help="paired seeds for each task (default: 3)")
     parser.add_argument("--steps", type=int, help="training steps of each run (default: 800)")
     parser.add_argument("--jobs", type=int, help="runs at a time, one core each (default: one a core, 4 at most)")
@@ -55,8 +70,6 @@ def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
     # First, for the imports below take seconds.
     runs = f"{settings.seeds} seeds of {settings.steps} steps" if settings.seeds > 1 else f"{settings.steps} steps"
     print(f"Training a small decoder with CE and with CE + NTL on two tasks, {runs}, {jobs} at a time.", flush=True)
-    from rich.console import Console
-
     from ..quickstart.output import PICTURE, write_results
     from ..quickstart.plot import can_plot, save_curves
     from ..quickstart.report import print_report
@@ -64,12 +77,11 @@ def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
 
     if not can_plot():
         print("matplotlib is missing, so there will be no picture: pip install 'ntl-hf[plots]'", file=sys.stderr)
-    results = quickstart(settings, jobs, Console(stderr=True))
+    results = quickstart(settings, jobs, make_console(stderr=True))
     written = [write_results(folder, results)]
     if can_plot():
         save_curves(results, folder / PICTURE)
         written.append(folder / PICTURE)
-    # A pipe has no width; what reads it can scroll.
-    print_report(Console(width=None if sys.stdout.isatty() else 100), results)
+    print_report(make_console(width_of_pipes=100), results)
     print("Written:", ", ".join(map(str, written)))
     return 0

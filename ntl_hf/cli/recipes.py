@@ -9,6 +9,8 @@ import yaml
 from trl import TrlParser
 
 from .errors import UsageError
+from .help import HelpFormatter
+from .recipe_help import HELP_ALL, HelpAll, RecipeHelp
 
 
 class RecipeParser(TrlParser):
@@ -16,14 +18,25 @@ class RecipeParser(TrlParser):
 
     Args:
         ignored: keys of a recipe that are for another command, and passed over.
+        recipe_help: what `--help` shows; `--help_all` shows all. None: `--help` shows all.
 
     Raises:
         UsageError: from `parse`, whatever is wrong with the arguments.
     """
 
-    def __init__(self, *args: Any, ignored: Collection[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        dataclass_types: Iterable[Any],
+        ignored: Collection[str] = (),
+        recipe_help: RecipeHelp | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dataclass_types, formatter_class=HelpFormatter, **kwargs)
         self._ignored = ignored
+        self._recipe_help = recipe_help
+        if recipe_help is not None:
+            self.add_argument(HELP_ALL, action=HelpAll)
+            self.usage = f"{self.prog} --config RECIPE.yaml [--OPTION VALUE ...]"
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """Parse the arguments into one instance of each dataclass."""
@@ -41,6 +54,14 @@ class RecipeParser(TrlParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
+
+    def format_help(self) -> str:
+        return super().format_help() if self._recipe_help is None else self._recipe_help.short(self)
+
+    def format_full_help(self) -> str:
+        """All options, by the class that has them."""
+        help_ = self._recipe_help
+        return self.format_help() if help_ is None else help_.full(self, self.dataclass_types)
 
     def _check_flags(self, argv: Sequence[str]) -> None:
         known = {flag for action in self._actions for flag in action.option_strings} | {"--config"}
