@@ -9,7 +9,7 @@ PURE := ntl_hf/config.py ntl_hf/config_checks.py ntl_hf/loss_terms.py ntl_hf/num
 	ntl_hf/data ntl_hf/evaluation ntl_hf/compare ntl_hf/scripts ntl_hf/cli ntl_hf/quickstart ntl_hf/plots ntl_hf/integrations ntl_hf/rewards.py ntl_hf/trainers/head_choice.py \
 	ntl_hf/trainers/sft_forward.py ntl_hf/trainers/model_checks.py benchmarks
 
-.PHONY: help quickstart test test-distributed lint format docs benchmarks clean
+.PHONY: help quickstart test test-distributed lint format docs benchmarks release-check clean
 
 help:
 	@echo "make quickstart   train CE against CE + NTL on embedded data, about three minutes on two cores"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-distributed   all modes of several processes, and twenty kills in a row"
 	@echo "make docs         build the documentation as a site, in site/"
 	@echo "make benchmarks   time and memory against the peers, about 20 minutes; see benchmarks/README.md"
+	@echo "make release-check   build sdist and wheel, and try them and every extra in empty environments"
 	@echo "make lint         ruff (lint and format) and mypy on the pure modules"
 
 # torch is named with its pin in the same command as what needs it, so that pip never looks for another build.
@@ -56,6 +57,12 @@ benchmarks: $(STAMP)
 	$(BIN)/python -m benchmarks.step --preset targets $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.report
+
+DIST ?= dist
+
+# sdist and wheel into $(DIST), then into environments made from nothing: the wheel alone, and each extra alone.
+release-check: $(STAMP)
+	$(BIN)/python -m tests.release.clean_install --dist $(DIST)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
