@@ -12,8 +12,8 @@ from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from ntl_hf.baselines.regression_transformer.model import load_regression_transformer
 from ntl_hf.baselines.regression_transformer.number_tokens import NumberTokens
 from ntl_hf.baselines.regression_transformer.tokenizer import regression_transformer_tokenizer
-from ntl_hf.card_facts import hub_id, last_evaluation
 from ntl_hf.model_card import TAGS
+from ntl_hf.model_card.facts import hub_id, last_evaluation
 from tests.build import make_trainer
 from tests.hub_stand_in import check_card
 from tests.tiny import char_tokenizer, tiny_model

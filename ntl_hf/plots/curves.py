@@ -62,7 +62,7 @@ def read_curves(state: Path) -> Curves:
 
 def draw_curves(curves: Curves) -> Any:
     """A matplotlib figure with a panel a curve and a line a set."""
-    from ..compare.plots.style import add_legend, make_figure
+    from .panels import add_legend, make_figure
 
     columns = min(2, len(curves))
     figure, panels = make_figure(-(-len(curves) // columns), columns)

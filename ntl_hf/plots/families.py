@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from ..compare.plots.style import make_figure
 from .digit_losses import CE, DigitLosses
+from .panels import make_figure
 
 # Column of panels -> label -> settings and look. "raft" is "mse" where all mass is on digits.
 _BLUE, _ORANGE, _GREEN, _PINK, _YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compare.plots.style import make_figure
 from .beliefs import DigitBeliefs, Floats
+from .panels import make_figure
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.7"
 # Cells above this are light enough for black text.

@@ -56,7 +56,7 @@ def draw_landscape(names: Sequence[str] = DEFAULT_NAMES, true_digit: int = 4) ->
         ValueError: an unknown loss, or no digit.
     """
     found = landscape(names, true_digit)
-    from ..compare.plots.style import make_figure
+    from .panels import make_figure
 
     figure, [[panel]] = make_figure(1, 1)
     figure.set_size_inches(8.4, 4.4)

@@ -8,8 +8,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, Offl
 
 from ..baselines.adapted import system_of
 from ..baselines.card import system_section
-from ..card_facts import read_facts
-from ..model_card import CITATION, TAGS, finish_card, section
+from ..model_card import CITATION, TAGS, finish_card, read_facts, section
 
 logger = logging.getLogger(__name__)
 

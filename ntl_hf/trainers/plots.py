@@ -6,11 +6,11 @@ from typing import Any
 from transformers.trainer_utils import EvalLoopOutput
 
 from ..head import HeadOutput
-from ..integrations.trackers import PictureTrackers
 from ..plots import check_can_plot
 from ..plots.beliefs import DigitBeliefs
 from ..plots.files import FOLDER, numbers_path, save_pictures
 from ..plots.sums import BeliefMeter
+from ..plots.trackers import PictureTrackers
 
 
 class NTLPlotsMixin:

@@ -6,8 +6,9 @@ import pytest
 from ntl_hf.compare.plots import trade_off
 from ntl_hf.compare.plots.digits import digit_accuracy, digit_counts
 from ntl_hf.compare.plots.size import bins, in_bins
-from ntl_hf.compare.plots.style import add_legend, looks, make_figure
+from ntl_hf.compare.plots.style import looks
 from ntl_hf.compare.results import Evaluation, Result
+from ntl_hf.plots.panels import add_legend, make_figure
 from tests.compare.hand import make_plan
 from tests.compare.test_paired import make_rows
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from ntl_hf import NTLTrainer
-from ntl_hf.integrations.trackers import PictureTrackers
+from ntl_hf.plots.trackers import PictureTrackers
 from tests.build import make_trainer
 from tests.tiny import tiny_model
 
@@ -109,7 +109,7 @@ def test_mlflow(tmp_path, monkeypatch):
 def test_nothing_goes_to_trackers_that_are_not_named(tmp_path, monkeypatch):
     logged = []
     loggers = {name: lambda *_, name=name: logged.append(name) for name in ("wandb", "mlflow")}
-    monkeypatch.setattr("ntl_hf.integrations.trackers._LOGGERS", loggers)
+    monkeypatch.setattr("ntl_hf.plots.trackers._LOGGERS", loggers)
     PictureTrackers(["mlflow"], []).log({}, 1)
     train(tmp_path, "none")
     assert logged == ["mlflow"] and len(pngs(tmp_path / "out" / "plots")) == len(NAMES)
@@ -122,7 +122,7 @@ def test_a_tracker_that_fails_is_warned_about_once(tmp_path, monkeypatch, caplog
         raise OSError("no network")
 
     loggers = {"wandb": fail, "trackio": lambda pictures, step, _: logged.append((dict(pictures), step))}
-    monkeypatch.setattr("ntl_hf.integrations.trackers._LOGGERS", loggers)
+    monkeypatch.setattr("ntl_hf.plots.trackers._LOGGERS", loggers)
     trackers = PictureTrackers(["wandb", "trackio", "comet_ml"], [])
     with caplog.at_level(logging.WARNING):
         for step in (1, 2):

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Result
-from .style import add_legend, draw_seeds, looks, make_figure
+from .style import draw_seeds, looks
 
 _CURVES = {
     "ce_loss": "CE in training (nats/token)",

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Floats, Result, Rows
-from .style import add_legend, draw_seeds, looks, make_figure, percent_axis
+from .style import draw_seeds, looks, percent_axis
 
 
 def draw(plan: Plan, results: Sequence[Result]) -> Any:

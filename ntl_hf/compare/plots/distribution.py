@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Result
-from .style import add_legend, draw_seeds, looks, make_figure
+from .style import draw_seeds, looks
 
 
 def draw(plan: Plan, results: Sequence[Result]) -> Any:

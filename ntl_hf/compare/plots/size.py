@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ...evaluation.number_metrics import is_right
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Floats, Result, Rows
-from .style import add_legend, draw_seeds, looks, make_figure, percent_axis
+from .style import draw_seeds, looks, percent_axis
 
 _FINE, _COARSE = 0.5, 1.0
 _MOST_FINE = 3.0  # orders of magnitude, up to which bins are half of one wide

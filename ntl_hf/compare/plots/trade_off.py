@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from ...plots.panels import add_legend, make_figure
 from ..metrics import metric
 from ..plan import Plan
 from ..results import Result
-from .style import add_legend, looks, make_figure
+from .style import looks
 
 _LIKELIHOOD, _ERRORS = "cross_entropy", ("mae", "decoded_mae")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from .card_facts import CardFacts, DataFacts, hub_id
+from .facts import CardFacts, DataFacts, hub_id
 
 _ADAPTER_TAG = "base_model:adapter:"
 

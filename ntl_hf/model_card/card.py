@@ -7,10 +7,10 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard
 
-from .card_facts import CardFacts, DataFacts
-from .card_metadata import complete_metadata
-from .config import NTLConfig
-from .loss_terms import PAPER_LOSSES
+from ..config import NTLConfig
+from ..loss_terms import PAPER_LOSSES
+from .facts import CardFacts, DataFacts
+from .metadata import complete_metadata
 
 TAGS = ("ntl", "number-token-loss")
 

@@ -1,0 +1,6 @@
+"""Model cards: what a run tells of itself, below a card made by transformers, TRL or peft."""
+
+from .card import CITATION, TAGS, finish_card, section
+from .facts import CardFacts, DataFacts, read_facts
+
+__all__ = ["CITATION", "TAGS", "CardFacts", "DataFacts", "finish_card", "read_facts", "section"]
