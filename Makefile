@@ -16,7 +16,7 @@ help:
 	@echo "make test         the test suite: the fast core of what runs in several processes, and all the rest"
 	@echo "make test-distributed   all modes of several processes, and twenty kills in a row"
 	@echo "make docs         build the documentation as a site, in site/"
-	@echo "make benchmarks   time and memory against the peers, about 20 minutes; see benchmarks/README.md"
+	@echo "make benchmarks   time and memory against the peers, about 25 minutes; see benchmarks/README.md"
 	@echo "make release-check   build sdist and wheel, and try them and every extra in empty environments"
 	@echo "make lint         ruff (lint and format) and mypy on the pure modules"
 

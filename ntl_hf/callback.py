@@ -1,6 +1,7 @@
 """`NTLCallback`: the weight of the number loss as a function of the global step, and pictures at evaluation."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -57,7 +58,9 @@ class NTLCallback(TrainerCallback):
         progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
         return 1.0 - progress if self.weight_schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
 
-    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, args: TrainingArguments, *rest: Any, **kwargs: Any) -> None:
+        if self.draw_plots is not None and args.eval_strategy == "no":
+            warnings.warn("The plots are drawn at evaluations, and `eval_strategy` is 'no': this training draws none.")
         if self.plots and self.draw_plots is None:
             raise ValueError(
                 "`NTLCallback(plots=True)` draws for `NTLTrainer`, `NTLSeq2SeqTrainer` and `NTLSFTTrainer`, which "

@@ -58,7 +58,7 @@ def table(points: Sequence[Point], beliefs: Beliefs | None, loss: str, weight: f
         f'<h3>If the prediction were ...</h3><div class="wide"><table id="losses"><thead><tr><th>number</th>{model}'
         f"<th>CE</th><th>NTL</th><th>CE + {weight:g} NTL</th></tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="caption">Each row: a model that gives this number the probability {confidence:g} and shares the '
-        "rest evenly among the others. The true one is bold. NTL is "
+        "rest evenly among the others. The true one is bold. NTL: "
         f'<span id="loss-name">{escape(loss)}</span>.'
         + (" “model” is the probability that the small model gives it." if beliefs else "")
         + "</p>"

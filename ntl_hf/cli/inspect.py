@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     _print_summary(console, report, _logits(args))
     console.print(_number_table(report.numbers, args.show))
-    console.print(_left_out_table(report.left_out, args.show))
+    if report.left_out:
+        console.print(_left_out_table(report.left_out, args.show))
     for warning in report.warnings:
         print(f"ntl-hf: warning: {warning}", file=sys.stderr)
     if report.problem:
@@ -70,10 +71,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return int(text)
 
 
 def _load(path: str, gguf_file: str | None) -> Any:

@@ -11,6 +11,7 @@ from datasets import Dataset, IterableDataset
 from transformers import DataCollatorForSeq2Seq
 
 PAIR, TEXT = ("prompt", "completion"), ("text",)
+RENAME = "Rename them, or map them with `columns` in a recipe."
 _IGNORE = -100
 # What the rows carry until they are counted.
 _IS_CUT, _HAS_LABELS = "is_cut", "has_labels"
@@ -37,7 +38,7 @@ def check_text_columns(dataset: Dataset | IterableDataset, is_encoder_decoder: b
     found = next((names for names in accepted if set(names) <= set(dataset.column_names)), None)
     if found is None:
         wanted = ", or ".join(" and ".join(f"'{name}'" for name in names) for names in accepted)
-        raise ValueError(f"The data set has the columns {dataset.column_names}; needed are {wanted}.")
+        raise ValueError(f"The data set has the columns {dataset.column_names}; needed are {wanted}. {RENAME}")
     for name in found:
         kind = getattr(dataset.features[name], "dtype", "list")
         if kind not in ("string", "large_string"):

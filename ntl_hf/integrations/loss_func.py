@@ -34,7 +34,7 @@ def ntl_loss_func(
         ValueError: settings that need a trainer of this package (`balance`, `head="fused"`).
         NoNumberTokensError: the tokenizer has no number tokens.
 
-    Example:
+    Examples:
         >>> loss_func = ntl_loss_func(tokenizer, NTLConfig(weight=0.3))
         >>> trainer = Trainer(model, args, compute_loss_func=loss_func, callbacks=[loss_func.callback], ...)
     """

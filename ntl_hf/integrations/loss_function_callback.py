@@ -31,7 +31,7 @@ class NTLLossCallback(WeightCallback):
         RuntimeError: before the first parameter changes, if the trainer made its loss in any other way.
         NoNumberTokensError: the tokenizer has no number tokens.
 
-    Example:
+    Examples:
         >>> trainer = Trainer(model, args, train_dataset=data, callbacks=[NTLLossCallback(tokenizer)])
     """
 

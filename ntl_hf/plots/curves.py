@@ -56,7 +56,10 @@ def read_curves(state: Path) -> Curves:
         if sets:
             curves[name] = sets
     if not curves:
-        raise ValueError(f"{state} has none of {', '.join(CURVES)}: it is not of a run of this package's trainers.")
+        raise ValueError(
+            f"{state} has logged none of {', '.join(CURVES)}: the run was shorter than its `logging_steps` and was not "
+            "evaluated, or is not of this package's trainers."
+        )
     return curves
 
 

@@ -59,13 +59,13 @@ def draw_landscape(names: Sequence[str] = DEFAULT_NAMES, true_digit: int = 4) ->
     from .panels import make_figure
 
     figure, [[panel]] = make_figure(1, 1)
-    figure.set_size_inches(8.4, 4.4)
+    figure.set_size_inches(6.4, 4.8)
     for i, (label, heights) in enumerate(_lines(found).items()):
         panel.plot(range(10), heights, label=label, alpha=0.85, ms=5, lw=1.8, **_look(i))
     panel.axvline(true_digit, color="0.6", lw=0.8, zorder=0)
     panel.set(xlabel=f"Digit that the model is certain of; {true_digit} is true", xticks=range(10))
     panel.set(ylabel="Loss / its largest here", ylim=(-0.03, 1.05))
-    figure.legend(loc="outside right upper", frameon=False, handlelength=3)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, handlelength=3)
     return figure
 
 

@@ -20,7 +20,7 @@ from ..number_text import answer_number
 from .answering import answering_for
 from .data import DataArguments, load_eval_data
 from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
-from .trained_model import load_trained
+from .trained_model import NO_MODEL, load_trained
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
 # In a recipe for training, these are of the training.
@@ -108,9 +108,14 @@ def _run_harness(
 
 def _claim_folder(args: EvaluationArguments) -> Path:
     name = args.model_name_or_path
-    if args.output_dir is None and (name is None or not Path(name).is_dir()):
-        raise ValueError("`output_dir` is missing: the folder for the metrics and predictions.")
-    folder = Path(args.output_dir) if args.output_dir is not None else Path(str(name)) / "evaluation"
+    if name is None:
+        raise ValueError(NO_MODEL)
+    if args.output_dir is None and not Path(name).is_dir():
+        raise ValueError(
+            f"There is no folder {name}; if it is a hub id, `output_dir` is missing: the folder for the metrics and "
+            "predictions."
+        )
+    folder = Path(args.output_dir) if args.output_dir is not None else Path(name) / "evaluation"
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
     if any((folder / name).exists() for name in (METRICS, PREDICTIONS)) and not args.overwrite_output_dir:

@@ -11,6 +11,8 @@ from ..baselines.adapted import register_for
 from ..baselines.under_adapter import is_system, rebuild, saved_system
 from .systems.load import auto_class_of
 
+NO_MODEL = "`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id."
+
 
 class TrainedModelArguments(Protocol):
     """What is read of the arguments; see `EvaluationArguments`."""
@@ -30,15 +32,25 @@ def load_trained(args: TrainedModelArguments) -> tuple[Any, Any]:
         The model in evaluation mode, on the CPU, and its tokenizer, which has a padding token.
 
     Raises:
-        ValueError: no model is named, or a base model for what is no adapter.
+        ValueError: no model is named, a folder without one, or a base model for what is no adapter.
         OSError: there is no such model, base model or tokenizer.
     """
     if args.model_name_or_path is None:
-        raise ValueError("`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id.")
+        raise ValueError(NO_MODEL)
+    _check_folder(Path(args.model_name_or_path))
     try:
         return _load_adapter(args) if _is_adapter(args) else _load_model(args)
     except OSError as error:
         raise OSError(f"{args.model_name_or_path} cannot be loaded: {error}") from error
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise `ValueError` for a local folder without a model, such as one that holds checkpoints alone."""
+    if not folder.is_dir() or any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+        return
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
+    hint = f"; its last checkpoint is {checkpoints[-1]}" if checkpoints else ""
+    raise ValueError(f"{folder} holds no model (no config.json or adapter_config.json){hint}.")
 
 
 def _is_adapter(args: TrainedModelArguments) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
+from ..data.encode import RENAME
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 
@@ -130,7 +131,7 @@ def check_columns(dataset: Any, text_field: str) -> None:
     if columns is None or any(set(names) <= set(columns) for names in accepted):
         return
     wanted = ", or ".join(" and ".join(f"'{name}'" for name in names) for names in accepted)
-    raise ValueError(f"The data set has the columns {columns}; needed are {wanted}.")
+    raise ValueError(f"The data set has the columns {columns}; needed are {wanted}. {RENAME}")
 
 
 def check_train_dataset(

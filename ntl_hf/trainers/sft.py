@@ -19,7 +19,7 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
     `ntl_` fields. Label smoothing and `compute_loss_func`, both deprecated in TRL, work from the full logits that TRL
     builds for them. See `NTLMixin` for errors.
 
-    Example:
+    Examples:
         >>> trainer = NTLSFTTrainer(model="ibm-granite/granite-3.2-2b-instruct", args=args, train_dataset=data)
         >>> trainer.train()
     """

@@ -11,7 +11,7 @@ class NTLTrainer(NTLPlainMixin, Trainer):
     Takes the arguments of `Trainer`, `ntl_config` and `number_vocab`; `processing_class` must be the tokenizer. With
     `NTLTrainingArguments` the settings are its `ntl_` fields. See `NTLMixin` for errors.
 
-    Example:
+    Examples:
         >>> trainer = NTLTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer)
         >>> trainer.train()
     """

@@ -218,6 +218,17 @@ def test_the_model_has_to_be_named(recipe, tmp_path, capsys):
     assert "`model_name_or_path` is missing" in capsys.readouterr().err
 
 
+def test_the_model_has_to_be_there(recipe, tmp_path, capsys):
+    words = ["evaluate", "--config", recipe(), "--model_name_or_path"]
+    assert main([*words, "nowhere"]) == 2
+    assert "There is no folder nowhere; if it is a hub id, `output_dir` is missing" in capsys.readouterr().err
+    checkpoint = tmp_path / "run" / "checkpoint-6"
+    checkpoint.mkdir(parents=True)
+    assert main([*words, str(tmp_path / "run"), *FAST]) == 2
+    error = capsys.readouterr().err
+    assert f"run holds no model (no config.json or adapter_config.json); its last checkpoint is {checkpoint}" in error
+
+
 def max_steps(folder):
     return json.loads((Path(folder) / "trainer_state.json").read_text())["max_steps"]
 

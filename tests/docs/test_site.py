@@ -126,10 +126,11 @@ def test_the_table_of_settings_has_every_setting_and_its_default() -> None:
 def test_the_measured_rows_of_the_readme_are_those_of_the_pages() -> None:
     """They stand in both: whoever measures again changes both."""
 
-    def rows(*names: str) -> set[str]:
-        text = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+    def rows(*texts: str) -> set[str]:
+        text = "\n".join(texts)
         return {line for line in text.splitlines() if line.startswith("|") and re.search(r"\| [-+]?[0-9]", line)}
 
-    measured = rows("docs/get-started.md", "docs/benchmarks.md")
-    readme = rows("README.md")
-    assert measured and measured <= readme, measured - readme
+    pages = rows(*((DOCS / name).read_text(encoding="utf-8") for name in ("get-started.md", "benchmarks.md")))
+    # The table after these is a summary of a longer one in experiments.md.
+    readme = rows((ROOT / "README.md").read_text(encoding="utf-8").partition("**GSM8K")[0])
+    assert readme and readme <= pages, readme - pages

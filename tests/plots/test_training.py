@@ -150,3 +150,9 @@ def test_another_trainer_cannot_draw(tmp_path):
     trainer = make_trainer(Trainer, tiny_model(), tmp_path, args_class=TrainingArguments, trainer_options=options)
     with pytest.raises(ValueError, match="leave `plots` out"):
         trainer.train()
+
+
+def test_plots_without_evaluations_are_told(tmp_path):
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_plots=True, max_steps=1)
+    with pytest.warns(UserWarning, match="this training draws none"):
+        trainer.train()
