@@ -50,17 +50,17 @@ _NTLFields = make_dataclass("_NTLFields", _FIELDS, bases=(NTLArguments,))
 
 @dataclass
 class NTLTrainingArguments(_NTLFields, TrainingArguments):  # type: ignore[misc, valid-type]
-    """`transformers.TrainingArguments` with `NTLConfig`'s settings as `ntl_weight`, `ntl_loss`, ..., and `ntl_plots`."""
+    """`transformers.TrainingArguments` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`."""
 
 
 @dataclass
 class NTLSeq2SeqTrainingArguments(_NTLFields, Seq2SeqTrainingArguments):  # type: ignore[misc, valid-type]
-    """`transformers.Seq2SeqTrainingArguments` with `NTLConfig`'s settings as `ntl_weight`, `ntl_loss`, ..., and `ntl_plots`."""
+    """`transformers.Seq2SeqTrainingArguments` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`."""
 
 
 @dataclass
 class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
-    """`trl.SFTConfig` with `NTLConfig`'s settings as `ntl_weight`, `ntl_loss`, ..., and `ntl_plots`."""
+    """`trl.SFTConfig` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`."""
 
 
 def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:

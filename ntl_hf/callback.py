@@ -39,7 +39,7 @@ class NTLCallback(TrainerCallback):
         self.plots = plots
         self.factor = 1.0
         self.update_balance: Callable[[], None] | None = None
-        self.draw_plots: Callable[[], None] | None = None
+        self.draw_plots: Callable[[dict[str, float]], None] | None = None
         self.follow(NTLConfig())
 
     def follow(self, config: NTLConfig) -> NTLConfig:
@@ -76,6 +76,6 @@ class NTLCallback(TrainerCallback):
         if self.update_balance is not None:
             self.update_balance()
 
-    def on_evaluate(self, *args: Any, **kwargs: Any) -> None:
+    def on_evaluate(self, *args: Any, metrics: dict[str, float] | None = None, **kwargs: Any) -> None:
         if self.draw_plots is not None:
-            self.draw_plots()
+            self.draw_plots(metrics or {})

@@ -170,7 +170,9 @@ def _check_settings(
     if isinstance(scale, str) and scale not in _SCALES:
         raise ValueError(f"`scale` is '{scale}'; it must be a number above 0, 'relative' or 'log'.")
     for name, value in {"scale": scale, "floor": floor, "bound": bound}.items():
-        if not isinstance(value, str) and not 0 < value < math.inf:
+        if name == "scale" and value in _SCALES:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
             raise ValueError(f"`{name}` is {value}; it must be above 0 and finite.")
     if unreadable is not None and not -math.inf < unreadable <= -bound:
         raise ValueError(
@@ -185,10 +187,10 @@ def _check_settings(
         )
 
 
-def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
+def _text(completion: str | Sequence[Mapping[str, Any]] | None) -> str:
     """The text of a completion; of a conversation, what the assistant says last, without images and tool calls."""
-    if isinstance(completion, str):
-        return completion
+    if isinstance(completion, str) or completion is None:
+        return completion or ""
     said = [message.get("content") for message in completion if message.get("role") == "assistant"]
     content = said[-1] if said else None
     if isinstance(content, str) or content is None:

@@ -295,3 +295,66 @@ def test_the_card_of_another_run_in_the_folder_is_replaced(tmp_path):
     make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_loss="mse").create_model_card()
     text = check_card(tmp_path / "README.md").text
     assert "| `loss` | mse |" in text and "| `loss` | mae |" not in text
+
+
+# ---- What is not ours stays ----
+
+
+def test_what_a_user_wrote_stays_when_an_adapter_is_saved_again(tmp_path):
+    trainer = build(NTLTrainer, tmp_path, is_adapted=True, base="somebody/tiny", max_steps=1)
+    trainer.save_model()
+    path = tmp_path / "out" / "README.md"
+    once = path.read_text(encoding="utf-8")
+    noted = once.replace("\n---\n", "\ndatasets:\n- me/mine\nlicense: mit\n---\n", 1)
+    path.write_text(f"{noted}\n## Limitations\n\nThis model was trained from scratch on love.\n", encoding="utf-8")
+    trainer.save_model()
+    card = check_card(path)
+    assert card.text.endswith("\n## Limitations\n\nThis model was trained from scratch on love.")
+    assert (card.data.license, card.data.datasets) == ("mit", ["me/mine"])
+    assert card.text.count("## Number Token Loss") == card.text.count("### Citation") == 1
+
+
+def test_the_card_of_somebody_else_is_added_to(tmp_path):
+    trainer = build(NTLTrainer, tmp_path, is_adapted=True, base="somebody/tiny")
+    (tmp_path / "other").mkdir()
+    path = tmp_path / "other" / "README.md"
+    path.write_text("# Mine\n\nThis model is a fine-tuned version of love.\n", encoding="utf-8")
+    for _ in range(2):
+        trainer.save_model(str(tmp_path / "other"))
+        card = check_card(path)
+        assert "This model is a fine-tuned version of love." in card.text
+        assert card.text.count("## Number Token Loss") == 1
+
+
+def test_a_folder_that_is_gone_is_no_model_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny_model().save_pretrained("run/checkpoint-1")
+    model = AutoModelForCausalLM.from_pretrained("run/checkpoint-1")
+    trainer = make_trainer(NTLTrainer, model, tmp_path / "out")
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    trainer.create_model_card()
+    card = check_card(tmp_path / "out" / "README.md")
+    assert card.data.base_model is None and "run/checkpoint-1" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_arguments_by_position(plain):
+    trainer, _ = plain
+    trainer.create_model_card("en", "mit", ["mine"])
+    card = check_card(Path(trainer.args.output_dir) / "README.md")
+    assert (card.data.language, card.data.license) == (["en"], "mit") and "mine" in card.data.tags
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("https://user:secret@host/data/sums.jsonl?token=secret", "sums.jsonl"),
+        (r"C:\Users\secret\sums.jsonl", "sums.jsonl"),
+        ("/home/secret/sums/", "sums"),
+        ("a|b\nc", r"a\|b c"),
+    ],
+)
+def test_names_of_data_tell_no_secrets_and_break_no_table(name, shown, plain):
+    trainer, card = plain
+    trainer.data_name = name
+    text = card().text
+    assert f"| training | {shown} |" in text and "secret" not in text

@@ -43,7 +43,8 @@ def get_tokenizer(name: str) -> Any:
     if not _HUB_ID.fullmatch(name.strip()) or Path(name.strip()).exists():
         raise InputError(f"“{name}” is no Hub id. Write one such as gpt2 or Qwen/Qwen3-0.6B, or choose from the list.")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name.strip())
+        # Without the rights of the machine that serves the page.
+        tokenizer = AutoTokenizer.from_pretrained(name.strip(), token=False, trust_remote_code=False)
     except Exception as error:  # whatever a stranger's repository makes of it
         raise InputError(
             f"The tokenizer “{name}” cannot be had: there is none by that id, it is not public, or this machine is "

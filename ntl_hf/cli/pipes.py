@@ -22,9 +22,10 @@ def end_with_reader() -> Iterator[None]:
             yield
         finally:
             # Here, and not at the interpreter's end, where it could not be caught.
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed from the start: `>&-`
+                sys.stdout.flush()
     except BrokenPipeError:
-        if not [each for each in (sys.stdout, sys.stderr) if _is_broken(each)]:
+        if not [each for each in (sys.stdout, sys.stderr) if each is not None and _is_broken(each)]:
             raise
         raise SystemExit(FAILURE) from None
 

@@ -72,6 +72,13 @@ class NTLLossCallback(WeightCallback):
         self._model, self._previous = base, vars(base).get("_loss_function")
         base.loss_function = function
 
+    def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().on_pre_optimizer_step(*args, **kwargs)
+        except RuntimeError:
+            self.restore()  # whoever follows the advice of the message trains this model again
+            raise
+
     def on_train_end(self, *args: Any, **kwargs: Any) -> None:
         self.restore()
 

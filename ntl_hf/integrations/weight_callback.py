@@ -19,6 +19,8 @@ class WeightCallback(NTLCallback):
         config: the settings.
     """
 
+    adds_number_loss = True
+
     def __init__(self, config: NTLConfig) -> None:
         super().__init__(config.weight_schedule, config.warmup_steps)
         self._needs_numbers = config.needs_numbers

@@ -30,34 +30,45 @@ Cite the loss as:
 }
 ```"""
 
-# Ours is the last part of a card, so that it can be replaced: by this, and by baselines/card.py's.
-_OURS = re.compile(r"^## Number (?:Token Loss|system)$", re.MULTILINE)
+# What stands between these is replaced when a card is written again; the rest may be the user's.
+_BEGIN, _END = "<!-- ntl_hf: begin -->", "<!-- ntl_hf: end -->"
+_OURS = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", re.DOTALL)
 # Stock sentences that are wrong for a base model from a folder ("trained from scratch") or without a name ("[None]").
 _ORIGIN = re.compile(
     r"^This model (?:is a fine-tuned version of|was trained from scratch on|was trained with `ntl_hf`).*$",
     re.MULTILINE,
 )
+_TRAINER_NOTE = "generated automatically according to the information the Trainer had access to"
+_PEFT_TITLE = "# Model Card for Model ID"
 _RESULTS = re.compile(r"^It achieves the following results on the evaluation set:\n(?:- .*\n?)+", re.MULTILINE)
 
 
 def finish_card(path: Path, facts: CardFacts, about: str, citation: str = "") -> None:
     """Complete a model card: metadata that the hub accepts and, at the end, what the model was trained with.
 
-    Writing it again replaces what was written before.
+    Writing it again replaces that part alone.
 
     Args:
-        path: of a card that transformers, TRL or peft wrote.
+        path: of a card that transformers, TRL or peft wrote, or a user.
         facts: from `read_facts`.
         about: the section on the loss or the system, with its heading, see `section`.
         citation: the last paragraph.
     """
     card = ModelCard.load(path)
+    is_stock = _BEGIN not in card.text and _is_generated(card)
     complete_metadata(card.data, facts)
-    text = _OURS.split(card.text, maxsplit=1)[0].rstrip()
-    text = _correct(text, card.data.base_model, facts)
-    parts = (text, about.strip(), data_section(facts), metrics_section(facts), citation)
-    card.text = "\n\n".join(part for part in parts if part) + "\n"
+    text = _correct(card.text, card.data.base_model, facts) if is_stock else card.text
+    parts = (_BEGIN, about.strip(), data_section(facts), metrics_section(facts), citation, _END)
+    ours = "\n\n".join(part for part in parts if part)
+    card.text = _OURS.sub(lambda _: ours, text, count=1) if _BEGIN in text else f"{text.rstrip()}\n\n{ours}\n"
     card.save(path)
+
+
+def _is_generated(card: ModelCard) -> bool:
+    """Whether a trainer or peft wrote the text, which may then be corrected."""
+    # peft takes the tag out of the card that a trainer wrote before it.
+    is_tagged = "generated_from_trainer" in (card.data.get("tags") or ())
+    return is_tagged or _TRAINER_NOTE in card.text or _PEFT_TITLE in card.text
 
 
 def _correct(text: str, base_model: object, facts: CardFacts) -> str:
@@ -68,7 +79,7 @@ def _correct(text: str, base_model: object, facts: CardFacts) -> str:
         # Of the last evaluation, even where the best model was loaded; ours follow.
         text = _RESULTS.sub("", text)
     text = text.replace('model="None"', f'model="{facts.name}"')
-    return text.replace("# Model Card for Model ID", f"# Model Card for {facts.name}")
+    return text.replace(_PEFT_TITLE, f"# Model Card for {facts.name}")
 
 
 def _origin(base_model: object, facts: CardFacts) -> str:
@@ -124,4 +135,8 @@ def _count(examples: int | None) -> str:
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")

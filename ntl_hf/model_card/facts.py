@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
+from urllib.parse import urlsplit
 
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
@@ -73,8 +74,17 @@ def hub_id(name: Any) -> str | None:
     return name
 
 
+def is_from_folder(model: Any) -> bool:
+    """Whether a model was loaded from a local folder. To be asked early: the folder may be gone when it ends."""
+    return os.path.isdir(getattr(model.config, "_name_or_path", None) or "")
+
+
 def read_facts(
-    trainer: Any, tags: Iterable[str] = (), data_name: str | None = None, dataset_ids: Iterable[str] = ()
+    trainer: Any,
+    tags: Iterable[str] = (),
+    data_name: str | None = None,
+    dataset_ids: Iterable[str] = (),
+    was_folder: bool = False,
 ) -> CardFacts:
     """Read what a card tells from a trainer.
 
@@ -83,16 +93,18 @@ def read_facts(
         tags: for the card.
         data_name: what to call the data; an id of the hub or any name.
         dataset_ids: of the hub; without them, they are found in the data sets, which know where they were loaded from.
+        was_folder: the base model came from a local folder, which need not be there any more.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     base, task = getattr(model.config, "_name_or_path", None) or "", _task(model)
+    base_id = None if was_folder else hub_id(base)
     name = str(trainer.args.hub_model_id or os.path.abspath(trainer.args.output_dir))
     step, metrics = last_evaluation(trainer)
     ids = tuple(filter(hub_id, dataset_ids))
     return CardFacts(
         name=os.path.basename(name),
-        base_model=hub_id(base),
-        is_from_folder=bool(base) and hub_id(base) is None,
+        base_model=base_id,
+        is_from_folder=bool(base) and base_id is None,
         is_adapter=hasattr(model, "peft_config"),
         task=task,
         is_decoder=task == "text-generation" and not model.config.is_encoder_decoder,
@@ -120,11 +132,15 @@ def _data_facts(dataset: Any, name: str | None, ids: tuple[str, ...]) -> DataFac
     sets = list(dataset.values()) if isinstance(dataset, Mapping) else [dataset]
     named = (name,) if name and "/" in name and hub_id(name) else ()
     ids = ids or tuple(dict.fromkeys(each for one in sets for each in _downloaded_from(one))) or named
-    # A path says where the data were, and on whose machine.
-    shown = ", ".join(ids) or (os.path.basename(os.path.normpath(name)) if name else None)
+    shown = ", ".join(ids) or (_last_part(name) if name else None)
     splits = [str(one.split) for one in sets if getattr(one, "split", None) is not None]
     examples = [len(one) for one in sets if hasattr(one, "__len__")]
     return DataFacts(ids, shown, splits[0] if len(splits) == 1 else None, sum(examples) if examples else None)
+
+
+def _last_part(name: str) -> str:
+    """Of a path or an address, which say where the data were, on whose machine and with which key."""
+    return re.split(r"[\\/]", urlsplit(name).path.rstrip("\\/") if "://" in name else name.rstrip("\\/"))[-1]
 
 
 def _downloaded_from(dataset: Any) -> list[str]:

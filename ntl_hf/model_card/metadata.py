@@ -17,8 +17,11 @@ def complete_metadata(data: ModelCardData, facts: CardFacts) -> None:
     """
     data.tags = sorted({tag for tag in data.tags or () if _is_allowed(tag)} | facts.tags)
     if not isinstance(data.base_model, list):
-        data.base_model = hub_id(data.base_model) or facts.base_model
-    data.datasets = facts.dataset_ids or None
+        data.base_model = None if facts.is_from_folder else hub_id(data.base_model) or facts.base_model
+    given = [data.datasets] if isinstance(data.datasets, str) else data.datasets or []
+    # An id has an owner; the rest is what transformers takes for one.
+    ids = [*facts.dataset_ids, *(name for name in given if "/" in name and hub_id(name))]
+    data.datasets = list(dict.fromkeys(ids)) or None
     data.library_name = "peft" if facts.is_adapter else data.library_name or "transformers"
     if facts.is_decoder:
         data.pipeline_tag = data.pipeline_tag or "text-generation"
@@ -34,7 +37,8 @@ def _results(facts: CardFacts) -> list[EvalResult]:
     evaluated = facts.evaluation or DataFacts((), None, None, None)
     about: dict[str, Any] = {
         "task_type": facts.task,
-        "dataset_type": evaluated.ids[0] if evaluated.ids else "unknown",
+        # Of several sets, the name of the metric says which one it is of.
+        "dataset_type": evaluated.ids[0] if len(evaluated.ids) == 1 else "unknown",
         "dataset_name": evaluated.name or "unknown",
         "dataset_split": evaluated.split,
     }

@@ -57,8 +57,8 @@ def read_curves(state: Path) -> Curves:
             curves[name] = sets
     if not curves:
         raise ValueError(
-            f"{state} has logged none of {', '.join(CURVES)}: the run was shorter than its `logging_steps` and was not "
-            "evaluated, or is not of this package's trainers."
+            f"{state} has logged none of {', '.join(CURVES)}: the run was shorter than its `logging_steps` and was "
+            "not evaluated, or is not of this package's trainers."
         )
     return curves
 
@@ -75,7 +75,9 @@ def draw_curves(curves: Curves) -> Any:
     for panel, (name, sets) in zip(panels.flat, curves.items(), strict=False):
         for where, points in sets.items():
             marker = "o" if where != "training" or len(points) == 1 else None
-            panel.plot(*zip(*points, strict=True), label=where, marker=marker, ms=4, **looks[where])
+            panel.plot(
+                *zip(*points, strict=True), label=where.replace("$", r"\$"), marker=marker, ms=4, **looks[where]
+            )
         panel.set(xlabel="Optimizer step", ylabel=CURVES[name])
     add_legend(figure, panels, "Means over the tokens since the last log, and over each evaluation set")
     return figure

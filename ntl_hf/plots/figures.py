@@ -53,7 +53,7 @@ def draw_positions(beliefs: DigitBeliefs) -> Any:
     panels[0].bar(range(length), np.nan_to_num(beliefs.position_error[:length]), color=ORANGE)
     panels[0].set(ylabel="Mean |expected value - true digit|", ylim=(0, None))
     panels[1].bar(range(length), beliefs.position_count[:length], color=GREY)
-    panels[1].set(xlabel="Position of the digit in its number, from the left")
+    panels[1].set(xlabel="Position of the digit in its number, in number tokens from the left")
     panels[1].set_xticks(range(length), places)
     return _with_counts(figure, panels, beliefs, beliefs.position_count[:length])
 
@@ -91,7 +91,8 @@ def _with_counts(figure: Any, panels: Any, beliefs: DigitBeliefs, counts: Floats
 
 
 def _titled(figure: Any, beliefs: DigitBeliefs) -> Any:
-    figure.suptitle(f"{beliefs.prefix}, step {beliefs.step:,}: {int(beliefs.count.sum()):,} digits", fontsize="medium")
+    name = beliefs.prefix.replace("$", r"\$")  # no formula of matplotlib
+    figure.suptitle(f"{name}, step {beliefs.step:,}: {int(beliefs.count.sum()):,} digits", fontsize="medium")
     return figure
 
 

@@ -11,7 +11,8 @@ FOLDER = "plots"
 def numbers_path(folder: Path, beliefs: DigitBeliefs) -> Path:
     """The file of the numbers, `000100-eval.json` for the evaluation "eval" after step 100."""
     # Names of evaluation sets may be paths.
-    return folder / f"{beliefs.step:06d}-{re.sub(r'[^A-Za-z0-9_.-]', '_', beliefs.prefix)}.json"
+    name = re.sub(r"[^\w.-]", "_", beliefs.prefix)[:60]  # a file's name has 255 bytes at most
+    return folder / f"{beliefs.step:06d}-{name}.json"
 
 
 def save_pictures(folder: Path, beliefs: DigitBeliefs) -> dict[str, Path]:

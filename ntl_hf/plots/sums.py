@@ -37,10 +37,6 @@ class BeliefMeter:
         self._begins = torch.tensor([begins_word(token) for token in vocab.tokens])
         self._total: Tensor | None = None
 
-    def reset(self) -> None:
-        """Begin another evaluation."""
-        self._total = None
-
     def add(self, sums: Tensor) -> None:
         """Add the sums of the rows of a batch, `[B, 156]`, of all processes."""
         total = sums.sum(0)
@@ -56,7 +52,7 @@ class BeliefMeter:
         device = head.target.device
         if self._belongs.device != device:
             self._belongs, self._begins = self._belongs.to(device), self._begins.to(device)
-        # Autocast would run the products below in half precision.
+        # On Apple's devices, autocast would run the products below in half precision.
         with torch.autocast(device.type, enabled=False):
             return self._sums(head)
 

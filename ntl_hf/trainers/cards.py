@@ -1,5 +1,6 @@
 """`NTLCardMixin`: model cards that the hub accepts, and pushes that do not fail in silence."""
 
+import inspect
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, Offl
 
 from ..baselines.adapted import system_of
 from ..baselines.card import system_section
-from ..model_card import CITATION, TAGS, finish_card, read_facts, section
+from ..model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ class NTLCardMixin:
     _card_tags: tuple[str, ...] = ()
     _card_dataset_ids: tuple[str, ...] = ()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._base_was_folder = is_from_folder(self.model)
+
     # ---- The card ----
 
     def _card_parts(self) -> tuple[str, str]:
@@ -40,17 +45,18 @@ class NTLCardMixin:
         # A run with weight 0 is a baseline.
         return TAGS if self.ntl_config.weight > 0 else ()
 
-    def create_model_card(self, *args: Any, tags: str | list[str] | None = None, **kwargs: Any) -> None:
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """As the stock method, and with the settings of the loss, the data, the last metrics and the citation.
 
         The data's name is `dataset_name` (TRL), `dataset` or the ids `dataset_tags` (transformers), or `data_name`.
         """
-        given = [tags] if isinstance(tags, str) else list(tags or ())
-        self._card_tags = tuple(dict.fromkeys([*given, *self._own_tags()]))
-        self._note_data(kwargs)
-        if not args and kwargs.get("model_name") is None:
-            kwargs["model_name"] = Path(self.args.hub_model_id or self.args.output_dir).absolute().name
-        super().create_model_card(*args, tags=list(self._card_tags), **kwargs)
+        given = inspect.signature(super().create_model_card).bind_partial(*args, **kwargs).arguments
+        tags = given.get("tags") or ()
+        self._card_tags = tuple(dict.fromkeys([*([tags] if isinstance(tags, str) else tags), *self._own_tags()]))
+        self._note_data(given)
+        if given.get("model_name") is None:
+            given["model_name"] = Path(self.args.hub_model_id or self.args.output_dir).absolute().name
+        super().create_model_card(**{**given, "tags": list(self._card_tags)})
         if self.is_world_process_zero():
             self._finish_card(Path(self.args.output_dir) / "README.md")
 
@@ -63,7 +69,7 @@ class NTLCardMixin:
 
     def _finish_card(self, path: Path) -> None:
         tags = {*self._card_tags, *self._own_tags(), *getattr(self, "_tag_names", ()), "generated_from_trainer"}
-        facts = read_facts(self, tags, self.data_name, self._card_dataset_ids)
+        facts = read_facts(self, tags, self.data_name, self._card_dataset_ids, self._base_was_folder)
         finish_card(path, facts, *self._card_parts())
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:

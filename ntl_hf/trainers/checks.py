@@ -80,10 +80,11 @@ def check_smoothing(trainer: Any) -> None:
 
 def check_loss_func(trainer: Any) -> None:
     """Raise `ValueError` for a `compute_loss_func` that adds the number loss, as these trainers do themselves."""
-    if getattr(trainer.compute_loss_func, "adds_number_loss", False):
+    adders = (trainer.compute_loss_func, *trainer.callback_handler.callbacks)
+    if any(getattr(each, "adds_number_loss", False) for each in adders):
         raise ValueError(
-            f"{type(trainer).__name__} adds the number loss itself: remove `compute_loss_func=ntl_loss_func(...)` and "
-            "its callback, and give the settings as `ntl_config`."
+            f"{type(trainer).__name__} adds the number loss itself: remove `compute_loss_func=ntl_loss_func(...)`, "
+            "its callback and `NTLLossCallback`, and give the settings as `ntl_config`."
         )
 
 

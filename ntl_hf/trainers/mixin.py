@@ -114,7 +114,10 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
     def add_callback(self, callback: Any) -> None:
         previous = getattr(self, "ntl_callback", None)
         super().add_callback(callback)
-        if previous is not None and self._find_or_add_callback() is not previous:
+        if previous is None:
+            return
+        check_loss_func(self)
+        if self._find_or_add_callback() is not previous:
             self.remove_callback(previous)
             self._use_settings(self.ntl_config)
 
@@ -318,9 +321,13 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         super().log(logs, start_time)
 
     def evaluation_loop(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> EvalLoopOutput:
-        self._meters["eval"] = ComponentMeter(self.objective.term_names)
-        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
-        means = self._meters["eval"].flush()
+        # `compute_metrics` may predict, which is another loop inside of this one.
+        outer, self._meters["eval"] = self._meters["eval"], ComponentMeter(self.objective.term_names)
+        try:
+            output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+            means = self._meters["eval"].flush()
+        finally:
+            self._meters["eval"] = outer
         output.metrics.update({f"{metric_key_prefix}_{name}": value for name, value in means.items()})
         return output
 

@@ -205,7 +205,14 @@ def test_other_broken_pipes_are_not_hidden():
 
 def test_ctrl_c_ends_with_130(tmp_path):
     words = ["quickstart", "--jobs", "1", "--output_dir", str(tmp_path / "out")]
-    process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells have their background jobs ignore it, and their children with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert "Training" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=240)

@@ -175,4 +175,4 @@ def test_help_names_the_settings(capsys):
         main(["train", "--help"])
     assert exit_.value.code == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("--ntl_weight", "--max_length", "--predict_with_generate"))
+    assert all(name in shown for name in ("--ntl_weight", "--max_length", "--help_all"))

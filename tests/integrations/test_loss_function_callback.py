@@ -204,13 +204,19 @@ def test_an_unknown_fused_loss_that_only_training_takes(tmp_path: Any) -> None:
 
 def test_a_loss_function_of_the_trainer(tmp_path: Any) -> None:
     options = {**callback_options(), "compute_loss_func": lambda outputs, labels, **kwargs: outputs.logits.sum()}
-    trainer = stock_trainer(tiny_model(), tmp_path, options)
+    model = tiny_model()
+    own = model.loss_function
+    trainer = stock_trainer(model, tmp_path, options)
     assert_refused(trainer, RuntimeError, "was not called in this step")
+    assert model.loss_function is own
 
 
 def test_our_own_trainer(tmp_path: Any) -> None:
-    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, TrainingArguments, trainer_options=callback_options())
-    assert_refused(trainer, RuntimeError, "was not called in this step")
+    with pytest.raises(ValueError, match="adds the number loss itself"):
+        make_trainer(NTLTrainer, tiny_model(), tmp_path, TrainingArguments, trainer_options=callback_options())
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
+    with pytest.raises(ValueError, match="adds the number loss itself"):
+        trainer.add_callback(callback_options()["callbacks"][0])
 
 
 def test_label_smoothing(tmp_path: Any) -> None:

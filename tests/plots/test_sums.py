@@ -1,5 +1,6 @@
 """The sums behind the pictures, on heads made by hand."""
 
+import copy
 import math
 
 import numpy as np
@@ -22,7 +23,7 @@ def vocab_of(**tokens):
 
 
 def beliefs(meter: BeliefMeter, head: HeadOutput) -> DigitBeliefs:
-    meter.reset()
+    meter = copy.copy(meter)  # it goes on from what it has
     meter.add(meter.sums(head))
     return DigitBeliefs.from_sums(meter.read(), 3, "eval")
 

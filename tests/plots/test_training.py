@@ -156,3 +156,47 @@ def test_plots_without_evaluations_are_told(tmp_path):
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_plots=True, max_steps=1)
     with pytest.warns(UserWarning, match="this training draws none"):
         trainer.train()
+
+
+def test_a_picture_that_fails_is_no_reason_to_end_a_training(tmp_path, caplog):
+    (tmp_path / "plots").write_text("a file where the folder should be")
+    trainer = make_trainer(
+        NTLTrainer, tiny_model(), tmp_path, ntl_plots=True, max_steps=2, eval_strategy="steps", eval_steps=1
+    )
+    trainer.train()
+    assert trainer.state.global_step == 2
+    assert "The plots of 'eval' were not drawn: FileExistsError" in caplog.text
+
+
+def test_names_of_sets_are_no_formulas_and_fit_into_file_names(tmp_path):
+    tokenizer = char_tokenizer()
+    sets = {
+        "cost $x_{ in $": tokenized(tokenizer, 3),
+        "数据" * 100: tokenized(tokenizer, 3),
+        "テス": tokenized(tokenizer, 3),
+    }
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_plots=True, trainer_options={"eval_dataset": sets})
+    trainer.evaluate()
+    assert len(names(tmp_path)) == 4 * len(sets)
+
+
+def test_a_prediction_inside_an_evaluation_takes_nothing_from_it(tmp_path):
+    rows = tokenized(char_tokenizer(), 3)
+
+    def predict(_):
+        trainer.predict(rows.select([0]))
+        return {}
+
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, ntl_plots=True)
+    alone = trainer.evaluate(rows)
+    trainer.compute_metrics = lambda pairs: predict_once(trainer, predict, pairs)
+    nested = trainer.evaluate(rows)
+    assert {"eval_ce_loss", "eval_number_mae"} <= nested.keys()
+    assert nested["eval_number_mae"] == pytest.approx(alone["eval_number_mae"], rel=1e-6)
+    assert names(tmp_path) == ["000000-eval-" + name + ".png" for name in PICTURES] + ["000000-eval.json"]
+
+
+def predict_once(trainer, predict, pairs):
+    """As `compute_metrics`, which the prediction inside would call again."""
+    trainer.compute_metrics = None
+    return predict(pairs)
