@@ -35,7 +35,9 @@ GPT2 = "openai-community/gpt2"
 DATA_FOLDERS = ("DATA", "FOLDER", "data/gsm8k", "data/mathematics_dataset-v1.0")
 MODEL_FOLDERS = ("models/smollm2-135m", "models/tiny-decoder")
 T5_FOLDERS = ("models/t5-tiny", "models/t5-tiny-ratings")
-RUN_FOLDERS = ("out", "outputs/ntl")
+GRANITE = ROOT / "recipes" / "granite-3.2-2b" / "gsm8k-lora.yaml"
+# Of the recipe, where it says: README and recipes.md evaluate what it trains.
+RUN_FOLDERS = ("out", "outputs/ntl", yaml.safe_load(GRANITE.read_text(encoding="utf-8"))["output_dir"])
 _MATHEMATICS = ("train-easy", "train-medium", "train-hard", "interpolate", "extrapolate")
 MAX_STEPS = 2
 _CHAT = "{% for m in messages %}<s>{{ m['role'] }} {{ m['content'] }}</s>{% endfor %}"

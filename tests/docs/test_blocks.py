@@ -1,6 +1,7 @@
 """Every fenced block of README.md and docs/ is run, or read by what it is for; a kind without a rule fails."""
 
 import json
+import multiprocessing.util
 import re
 import shutil
 from pathlib import Path
@@ -40,6 +41,8 @@ def workspace(templates: Path, page: str, tmp_path: Path, monkeypatch: pytest.Mo
     if any(GPT2 in block.text for block in blocks_of(page)):
         write_gpt2(tmp_path / "hub")
     shutil.copytree(templates / "workspace", tmp_path / "workspace")
+    # Kept for the life of the process, and the paths of sockets in it must be short.
+    multiprocessing.util.get_temp_dir()
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     monkeypatch.chdir(tmp_path / "workspace")
