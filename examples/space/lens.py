@@ -15,7 +15,7 @@ from ntl_hf import NTLoss, NumberVocab
 from ntl_hf.number_text import read_number
 from ntl_hf.number_vocab import NoNumberTokensError
 
-MOST_CHARACTERS = 200
+MOST_CHARACTERS, MOST_DIGITS = 200, 30
 # Label in the page -> settings of `NTLoss`. Without "raft", which is for answers of a single token.
 LOSSES: dict[str, dict[str, Any]] = {
     "was: Wasserstein-1, the paper's": {"loss": "was"},
@@ -242,6 +242,8 @@ def _place(sentence: str, number: str) -> tuple[int, int]:
         raise InputError(f"The sentence has {len(sentence)} characters. Write at most {MOST_CHARACTERS}.")
     if not number:
         raise InputError("The true number is empty. Type the number of the sentence that is to be predicted.")
+    if len(number) > MOST_DIGITS:
+        raise InputError(f"The true number has {len(number)} characters. Write at most {MOST_DIGITS}.")
     if read_number(number) is None:
         raise InputError(f"“{number}” cannot be read as a number. Write it in digits, such as 40, -3.5 or 1,250.")
     # Not the 4 of 140 or of 4.5.

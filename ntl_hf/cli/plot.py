@@ -91,12 +91,14 @@ def _draw_run(folder: Path, output: Path | None, every_step: bool) -> Iterator[P
     state = find_state(folder)
     if state is None:
         raise ValueError(f"'{folder}' has no `trainer_state.json`, nor has a checkpoint in it: is it a run's folder?")
-    # A checkpoint is left as it is; what the run has kept lies beside it.
-    kept = (folder.parent if folder.name.startswith("checkpoint-") else folder) / FOLDER
-    curves, numbers = read_curves(state), load_numbers(kept, every_step)
+    # A checkpoint is left as it is: its curves lie beside those of the run, whose evaluations go further than its own.
+    is_checkpoint = folder.name.startswith("checkpoint-")
+    kept = (folder.parent if is_checkpoint else folder) / FOLDER
+    curves, numbers = read_curves(state), [] if is_checkpoint else load_numbers(kept, every_step)
     output = kept if output is None else output
     output.mkdir(parents=True, exist_ok=True)
-    draw_curves(curves).savefig(output / "curves.png", dpi=100)
-    yield output / "curves.png"
+    path = output / (f"curves-{folder.name}.png" if is_checkpoint else "curves.png")
+    draw_curves(curves).savefig(path, dpi=100)
+    yield path
     for beliefs in numbers:
         yield from save_pictures(output, beliefs).values()

@@ -60,8 +60,10 @@ def test_a_run_of_the_command_line(recipe, tmp_path, capsys):
 
     # A checkpoint is left as it was.
     before = sorted((tmp_path / "out" / "checkpoint-1").iterdir())
+    capsys.readouterr()
     assert main(["plot", "run", str(tmp_path / "out" / "checkpoint-1")]) == 0
-    assert sorted((tmp_path / "out" / "checkpoint-1").iterdir()) == before and (kept / "curves.png").exists()
+    assert sorted((tmp_path / "out" / "checkpoint-1").iterdir()) == before
+    assert capsys.readouterr().out.splitlines() == [str(kept / "curves-checkpoint-1.png")]
 
 
 def test_the_curves_are_what_was_logged(tmp_path):

@@ -132,6 +132,7 @@ def test_the_small_model_knows_some_digits():
         ("23+17=140", "40", "does not say “40”"),
         ("It was 4.5.", "4", "does not say “4”"),
         ("no digits", "forty", "“forty” cannot be read as a number"),
+        ("It was " + "9" * 31, "9" * 31, "has 31 characters. Write at most 30"),
         ("It was 1.2.3", "1.2.3", "cannot be read as a number"),
         ("1 " * 101, "1", "at most 200"),
         ("Zürich " * 20 + "1", "1", "tokens, and the small model reads 96"),
