@@ -3,7 +3,7 @@
 from typing import Any
 
 from torch import Tensor
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainingArguments
 
 from ..config import NTLConfig
 from ..head import align_labels
@@ -87,15 +87,7 @@ class _LossFuncCallback(WeightCallback):
         super().__init__(config)
         self._function = function
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: Any = None,
-        train_dataloader: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    def begin(self, args: TrainingArguments, model: Any, train_dataloader: Any) -> None:
         """Raise `ValueError` for a trainer or data with which the loss would be wrong or have no effect."""
         self.check(args, model, self._function.batch_loss.vocab, train_dataloader)
 

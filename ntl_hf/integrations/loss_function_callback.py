@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainingArguments
 
 from ..config import NTLConfig
 from .batch_loss import BatchLoss
@@ -41,15 +41,7 @@ class NTLLossCallback(WeightCallback):
         self._model: Any = None
         self._previous: Any = None
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: Any = None,
-        train_dataloader: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    def begin(self, args: TrainingArguments, model: Any, train_dataloader: Any) -> None:
         """Put the loss in place.
 
         Raises:

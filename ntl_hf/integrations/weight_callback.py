@@ -43,6 +43,21 @@ class WeightCallback(NTLCallback):
             )
         return self.factor
 
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: Any = None,
+        train_dataloader: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.begin(args, model, train_dataloader)
+
+    def begin(self, args: TrainingArguments, model: Any, train_dataloader: Any) -> None:
+        """What a subclass does before the first step: at least `check`."""
+        raise NotImplementedError
+
     def check(self, args: TrainingArguments, model: Any, vocab: NumberVocab, train_dataloader: Any) -> None:
         """Raise `ValueError` for a trainer or data with which the number loss would be wrong or have no effect."""
         check_arguments(args)

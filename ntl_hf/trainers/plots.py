@@ -56,17 +56,15 @@ class NTLPlotsMixin:
         """Draw the evaluation that these metrics are from; a picture that fails is no reason to end a training."""
         finished, self._finished = self._finished, {}
         for prefix, meter in finished.items():
-            if f"{prefix}_runtime" not in metrics or not self.is_world_process_zero():
-                continue
-            sums = meter.read()
-            if sums is None:
-                continue
-            try:
-                self._draw(prefix, sums)
-            except Exception as error:  # a full disk, a name that no file can have
-                logger.warning("The plots of %r were not drawn: %s: %s", prefix, type(error).__name__, error)
+            if f"{prefix}_runtime" in metrics and self.is_world_process_zero():
+                try:
+                    self._draw(prefix, meter.read())
+                except Exception as error:  # a full disk, a name that no file can have
+                    logger.warning("The plots of %r were not drawn: %s: %s", prefix, type(error).__name__, error)
 
-    def _draw(self, prefix: str, sums: list[float]) -> None:
+    def _draw(self, prefix: str, sums: list[float] | None) -> None:
+        if sums is None:
+            return
         step = self.state.global_step
         beliefs = DigitBeliefs.from_sums(sums, step, prefix)
         folder = Path(self._get_output_dir(getattr(self, "_trial", None))) / FOLDER
