@@ -1,6 +1,7 @@
 """`NumberReward`: its values, what it promises about them, what it refuses, and a run of TRL's `GRPOTrainer`."""
 
 import math
+import re
 import pickle
 from typing import Any
 
@@ -230,13 +231,13 @@ def test_grpo_steps_on_these_rewards(tmp_path: Any) -> None:
     logs = [entry for entry in trainer.state.log_history if "reward" in entry]
     assert len(logs) == len(generated) == 3
     for entry, (completions, targets) in zip(logs, generated, strict=True):
-        # Two characters out of 0-9, + and =: at most one number, and an error of 50 costs 1.
-        digits = ["".join(filter(str.isdigit, text)) for text in completions]
+        # Two characters out of 0-9, + and =: one number or none (`5+`), and an error of 50 costs 1.
+        numbers = [re.fullmatch("[+=]?([0-9]+)=?", text) for text in completions]
         expected = [
-            -min(abs(int(text) - target) / 50, 1) if text else -1.0
-            for text, target in zip(digits, targets, strict=True)
+            -min(abs(int(number[1]) - target) / 50, 1) if number else -1.0
+            for number, target in zip(numbers, targets, strict=True)
         ]
         assert entry["rewards/number_reward/mean"] == pytest.approx(sum(expected) / 8, abs=1e-6)
         assert entry["reward"] == pytest.approx(entry["rewards/number_reward/mean"])
-        assert entry["number_reward/unreadable"] == pytest.approx(digits.count("") / 8)
+        assert entry["number_reward/unreadable"] == pytest.approx(numbers.count(None) / 8)
     assert not before.equal(model.lm_head.weight)

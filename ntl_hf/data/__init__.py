@@ -6,7 +6,7 @@ from .calculations import make_calculations
 from .cnn_dailymail import load_cnn_dailymail
 from .columns import map_columns, read_targets
 from .encode import TextEncoder, check_text_columns, right_padding_collator
-from .gsm8k import extract_answer, load_gsm8k
+from .gsm8k import load_gsm8k
 from .mathematics import load_mathematics
 from .mathematics_generator import generate_mathematics
 from .mathematics_modules import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES
@@ -26,7 +26,6 @@ __all__ = [
     "best_scores",
     "check_text_columns",
     "clean_numbers",
-    "extract_answer",
     "final_answer",
     "generate_mathematics",
     "is_data_file",

@@ -17,7 +17,6 @@ HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 SPLITS = ("train", "test")
 ANSWER_MARK = "####"
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
-_ANSWER = re.compile(re.escape(ANSWER_MARK) + r"\s*\$?\s*(-?[0-9][0-9,]*(?:\.[0-9]+)?)")
 
 
 def load_gsm8k(
@@ -46,12 +45,6 @@ def load_gsm8k(
     return to_dataset(_example(row, where, keep_annotations, clean_numbers) for where, row in rows)
 
 
-def extract_answer(text: str) -> str | None:
-    """The number after the first `####`, without thousands separators; None where there is none."""
-    found = _ANSWER.search(text)
-    return found.group(1).replace(",", "") if found else None
-
-
 def _hub_rows(split: str) -> Iterable[tuple[str, dict[str, str]]]:
     rows = load_dataset(HUB_ID, HUB_CONFIG, split=split)
     return ((f"{HUB_ID}, split '{split}', row {number}", row) for number, row in enumerate(rows, start=1))
@@ -68,7 +61,7 @@ def _local_rows(folder: Path, split: str) -> Iterable[tuple[str, dict[str, str]]
 def _example(row: dict[str, str], where: str, keep_annotations: bool, clean: bool) -> dict[str, object]:
     question, answer = row["question"], row["answer"]
     final = final_answer(answer, ANSWER_MARK)
-    if final is None or extract_answer(answer) is None:
+    if final is None:
         raise ValueError(f"{where}: the answer has no number after '{ANSWER_MARK}'.")
     target = number_in(final, where)
     if not keep_annotations:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.data import extract_answer, final_answer, gsm8k, load_gsm8k
+from ntl_hf.data import final_answer, gsm8k, load_gsm8k
+from ntl_hf.number_text import read_number
 
 ROW = {"question": "What is 24+48?", "answer": "It is 24+48 = <<24+48=72>>72.\n#### 72"}
 REAL = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
@@ -27,24 +28,6 @@ def test_prompt_and_completion(tmp_path):
     }
     (annotated,) = load_gsm8k(folder, keep_annotations=True)
     assert annotated["completion"] == " " + ROW["answer"]
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("so\n#### 72", "72"),
-        ("#### 1,250", "1250"),
-        ("#### -3.5", "-3.5"),
-        ("#### $12", "12"),
-        ("#### 7\n#### 8", "7"),
-        ("#### 5.", "5"),
-        ("72", None),
-        ("#### many", None),
-        ("", None),
-    ],
-)
-def test_answers(text, answer):
-    assert extract_answer(text) == answer
 
 
 GOOD = json.dumps(ROW)
@@ -101,7 +84,7 @@ def test_the_real_files():
     train, test = load_gsm8k(str(REAL)), load_gsm8k(str(REAL), "test")
     assert (len(train), len(test)) == (7473, 1319)
     assert not any("<<" in row["completion"] for row in train)
-    assert all(float(extract_answer(row["completion"])) == row["target"] for row in test)
+    assert all(read_number(final_answer(row["completion"], "####")) == row["target"] for row in test)
     clean = load_gsm8k(str(REAL), clean_numbers=True)
     assert clean["target"] == train["target"]
     for row in clean:
