@@ -101,10 +101,10 @@ def test_folders(tmp_path, ending):
 BROKEN = {
     "rows.jsonl": ('{"q": 1}\n{"q": \n', "rows.jsonl, line 2: not valid JSON"),
     "list.jsonl": ('{"q": 1}\n[3]\n', "list.jsonl, line 2: a JSON object is needed"),
-    "long.csv": ("q,a\n1,2\n3,4,5\n", "long.csv cannot be read: .*Expected 2 fields in line 3, saw 3"),
+    "long.csv": ("q,a\n1,2\n3,4,5\n", r"long.csv, line 3: 3 fields for 2 columns \(q, a\): '3,4,5'. Put a field"),
     "bytes.csv": (b"q,a\n\xff,2\n", "bytes.csv, line 2: not UTF-8"),
     "bytes.parquet": (b"PAR1garbage", "bytes.parquet cannot be read: "),
-    "cut.json": ('[{"q": 1}, {"q', "cut.json cannot be read: "),
+    "cut.json": ('[{"q": 1}, {"q', "cut.json, line 1: not valid JSON"),
     "cut.jsonl.gz": (gzip.compress(b'{"q": 1}\n')[:-6], r"cut.jsonl.gz, line 2: the gzip file is broken"),
     "no.csv.gz": (b"q,a\n", "no.csv.gz, line 1: the gzip file is broken"),
     "empty.csv": ("", "empty.csv is empty"),
@@ -122,8 +122,8 @@ def test_broken_files(tmp_path, name):
         load_named(str(tmp_path / name), None, "train")
 
 
-def test_fields_that_are_not_there_are_nulls(tmp_path):
-    (tmp_path / "rows.csv").write_text("q,a\n1,NA\n2\n")
+def test_empty_fields_are_nulls(tmp_path):
+    (tmp_path / "rows.csv").write_text("q,a\n1,NA\n2,\n")
     dataset = load_named(str(tmp_path / "rows.csv"), None, "train")
     assert dataset["a"] == ["NA", None]
     with pytest.raises(ValueError, match="row 2: 'a' is missing"):
