@@ -56,11 +56,11 @@ def _rows(path: Path, separator: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _describe(fields: list[str], names: list[str], separator: str) -> str:
-    called = "a tab" if separator == "\t" else f"a '{separator}'"
+    mark = "tab" if separator == "\t" else f"'{separator}'"
     hint = (
-        f'Put a field that has {called} in it into quotes ("1{separator}250"), and name every column.'
+        f"Put a field with a {mark} in it into quotes, and name every column."
         if len(fields) > len(names)
-        else "Fill in what is missing, and put a field that has a line break in it into quotes."
+        else "Fill in what is missing, and put a field with a line break in it into quotes."
     )
     row = separator.join(fields)[:60]
     return f"{len(fields)} fields for {len(names)} columns ({', '.join(names)}): {row!r}. {hint}"

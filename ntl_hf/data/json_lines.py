@@ -37,8 +37,8 @@ def parse_lines(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict[st
         if not line.strip():
             continue
         row, end = parse_at(line, skip_space(line, 0), where)
-        if skip_space(line, end) < len(line):
-            raise invalid("Extra data", line, end, where)
+        if (rest := skip_space(line, end)) < len(line):
+            raise invalid("Extra data", line, rest, where)
         if not isinstance(row, dict):
             raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
         yield where, row, line

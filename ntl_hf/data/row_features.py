@@ -16,7 +16,7 @@ class RowFeatures:
     """Finds the features of rows, and makes tables of them.
 
     Values of one type in all rows get that type; a column of nulls alone is a string. Objects that have not the same
-    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to or made of them.
+    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to them.
 
     Args:
         rows: all of them, each after where it stands.
@@ -64,7 +64,7 @@ def _shape(value: Any) -> Any:
         return _shape_of_items(value)
     if type(value) is int:
         if not -(2**63) <= value < 2**63:
-            raise OverflowError(f"the whole number {value}, of more than 64 bits,")
+            raise OverflowError(f"the whole number {value}, of more than 64 bits")
         return "int64"
     return _TYPES[type(value)]
 
@@ -85,7 +85,9 @@ def _merge(one: Any, other: Any) -> Any:
     if isinstance(one, list) and isinstance(other, list):
         return [_merge(one[0], other[0])]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return {name: _merge(each, other[name]) for name, each in one.items()}
+        merged = {name: _merge(each, other[name]) for name, each in one.items()}
+        # As a whole: `datasets` makes a number of a text of digits that is stored as JSON by itself.
+        return _ANY if _ANY in merged.values() else merged
     numbers = ("int64", "float64")
     return "float64" if one in numbers and other in numbers else _ANY
 

@@ -2,11 +2,12 @@
 
 import gzip
 import json
+import warnings
 
 import pytest
 from datasets import Dataset
 
-from ntl_hf.data import load_named, map_columns
+from ntl_hf.data import load_named, map_columns, read_targets
 
 ROWS = [{"q": "1+1?", "a": "2", "n": 2, "price": "1.50"}, {"q": "100*10?", "a": "1,000", "n": 1000, "price": "007"}]
 COLUMNS = {"prompt": "Question: {q}\nAnswer:", "completion": " {a}", "target": "a"}
@@ -26,6 +27,8 @@ def test_names_and_texts():
         {"text": "100*10? 1000 {x}", "target": 1000.0},
     ]
     assert mapped(prompt="q", completion="n")[1] == {"prompt": "100*10?", "completion": "1000"}
+    # Typed, a target is the number itself, and only texts must be known as they were written.
+    assert mapped([{"a": 2.5}], target="a") == [{"target": 2.5}]
     assert mapped(target="{a}")[1] == {"target": 1000.0}
     # A column may be called anything.
     assert mapped([{"{": "x"}], text="{") == [{"text": "x"}]
@@ -39,6 +42,17 @@ REFUSED = {
     ),
     "wrong column in a text": (ROWS, {"prompt": "{pric}"}, r"no column 'pric'; did you mean 'price'"),
     "a place without a name": (ROWS, {"prompt": "{}"}, "no column ''"),
+    "a format": (
+        ROWS,
+        {"prompt": "{n:.2f}"},
+        "'prompt' is '{n:.2f}'; in braces there is a column's name, and no format",
+    ),
+    "floats in a text": (
+        [{"a": 2}, {"a": 2.5}],
+        {"completion": "{a}"},
+        r"rows.csv: the column 'a' is of type float64; .* is not known \(2 or 2.0, 1.5 or 1.50\): make it a text",
+    ),
+    "truth values in a text": ([{"a": True}], {"text": "a"}, "the column 'a' is of type bool"),
     "an open brace": (ROWS, {"prompt": "{q"}, "'prompt' is '{q': .*Write {{ for a brace"),
     "unknown key": (ROWS, {"promt": "q"}, r"key 'promt'; did you mean 'prompt'\?; known are prompt, completion"),
     "no text": (ROWS, {"prompt": ["q"]}, r"'prompt' is \['q'\]; give a column's name"),
@@ -47,8 +61,20 @@ REFUSED = {
     "true": ([{"a": True}], {"target": "a"}, "row 1: the target is 'True'"),
     "null target": ([{"a": 1}, {"a": None}], {"target": "a"}, r"row 2: 'a' is missing \(null\)"),
     "null text": ([{"a": "1"}, {"a": None}], {"prompt": "{a}"}, r"row 2: 'a' is missing \(null\)"),
-    "a list": ([{"a": ["1"]}], {"prompt": "a"}, "row 1: 'a' is a list; a text or a number is needed"),
+    "a list": ([{"a": ["1"]}], {"prompt": "a"}, "rows.csv: the column 'a' is of type list; strings are needed"),
 }
+
+
+@pytest.mark.parametrize("wide", [9007199254740993, "9,007,199,254,740,993"])
+def test_a_target_that_float64_cannot_hold_is_told(wide):
+    with pytest.warns(UserWarning, match="whole number beyond 2.53, of which float64 keeps about 16 digits"):
+        assert mapped([{"a": wide}], target="a") == [{"target": 9007199254740992.0}]
+    with pytest.warns(UserWarning, match="whole number beyond"):
+        read_targets(Dataset.from_list([{"target": wide}]), "rows.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for exact in (9007199254740994, "1e300", 1e300, "0.1"):
+            assert mapped([{"a": exact}], target="a") == [{"target": float(exact)}]
 
 
 @pytest.mark.parametrize("case", REFUSED)
