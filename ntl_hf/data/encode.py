@@ -121,6 +121,8 @@ class TextEncoder:
         return has_labels
 
     def _encode_batch(self, *columns: list[str]) -> dict[str, list[Any]]:
+        if any(text is None for column in columns for text in column):
+            raise ValueError("A row of the data set has no text (null) where text is needed; remove it or fill it in.")
         # Plain text is a completion of nothing.
         prompts, completions = columns if len(columns) == 2 else ([""] * len(columns[0]), columns[0])
         encode_row = self._encoder_decoder_row if self.is_encoder_decoder else self._decoder_row

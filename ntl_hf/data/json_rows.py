@@ -66,8 +66,10 @@ def _items(text: str, path: Path) -> _Found:
 
 
 def _objects(text: str, path: Path) -> _Found:
-    for found in _values(text, skip_space(text, 0), path, separator=""):
-        yield found[1:]
+    for _, where, value, found in _values(text, skip_space(text, 0), path, separator=""):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where}: a JSON object is needed, this is a {type(value).__name__}.")
+        yield where, value, found
 
 
 def _values(text: str, position: int, path: Path, separator: str) -> Iterator[tuple[int, str, Any, str]]:

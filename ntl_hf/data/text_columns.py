@@ -31,7 +31,8 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
         turns: whether these may also be conversations: lists of turns, whose `content` (or `value`) is treated alike.
 
     Returns:
-        A data set of the same kind; a `Dataset` is the same one where all are texts.
+        A data set of the same kind, the same one where all are known to be texts; of a stream that is, nulls are then
+        the reader's.
 
     Raises:
         ValueError: a column has floats, truth values, dates, class labels, lists, or values of several types, with
@@ -46,9 +47,12 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     mixed = [name for name in names if _has_json(typed[name])]
     if not mixed:
         return dataset if typed == dataset.features else dataset.cast(typed)
-    # What is in them, only the rows tell. A turn is stored whole: its text alone, of digits, would become a number.
-    typed = Features({**typed, **{name: List(Json()) for name in mixed}})
+    # What is in them, only the rows tell.
     spelling = _Spelling(tuple(names), source, frozenset(n for n in names if not isinstance(typed[n], Value)))
+    if all(spelling.row(row, i) == row for i, row in enumerate(dataset.select_columns(list(names)))):
+        return dataset
+    # A turn is stored whole: its text alone, of digits, would become a number.
+    typed = Features({**typed, **{name: List(Json()) for name in mixed}})
     return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
 
 
@@ -64,6 +68,8 @@ def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str
     spelling = _Spelling(tuple(names), source, lists)
     if first:
         spelling.row(first, 0)
+    if typed == dataset.features and typed is not None and not turns:
+        return dataset  # whoever reads texts alone sees a null, and much faster than a map of rows
     known = typed is not None and not any(_has_json(typed[name]) for name in names)
     return dataset.map(spelling.row, with_indices=True, features=typed if known else None)
 

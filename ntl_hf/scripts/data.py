@@ -70,6 +70,8 @@ def _load_named(data_args: DataArguments, split: str, limit: int | None) -> Data
         return map_columns(dataset, data_args.columns, f"{name}, split '{split}'")
     source = f"{name}, split '{split}'"
     texts = [column for column in ("prompt", "completion", "text", "messages") if column in dataset.column_names]
+    # A text beside a prompt and its completion is not read.
+    texts = texts[:2] if texts[:2] == ["prompt", "completion"] else texts
     return as_texts(read_targets(dataset, source), texts, source, turns=True)
 
 

@@ -165,6 +165,7 @@ REFUSED = {
     "twice.jsonl": ('{"a": 1, "a": 2}', "twice.jsonl, line 1: not valid JSON .the key 'a' is there twice"),
     "more.jsonl": ('{"a": 1}\n{"a": 1} {"a": 2}', "more.jsonl, line 2: not valid JSON .Extra data at column 10"),
     "null.jsonl": ('{"a": 1}\nnull', "null.jsonl, line 2: a JSON object is needed, this is a NoneType"),
+    "numbers.json": ("1.5\n2\n", "numbers.json, line 1: a JSON object is needed, this is a float"),
     "items.json": ('[{"a": 1},\n [2]]', "items.json, line 2: a JSON object is needed, this is a list"),
     "comma.json": ('[{"a": 1},\n]', "comma.json, line 2: not valid JSON .Expecting value at column 1"),
     "list.json": ('[{"a": 1}\n{"a": 2}]', "list.json, line 2: not valid JSON .the list should end here"),

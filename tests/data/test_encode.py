@@ -193,8 +193,11 @@ def test_a_stream_that_does_not_know_its_columns_is_checked_by_its_rows():
         encoder.encode(stream_of([{"question": "1"}]))
     with pytest.raises(ValueError, match="row 1: 'completion' is of type float; strings are needed"):
         encoder.encode(stream_of([{"prompt": "1", "completion": 2.5}]))
+    rows = [{"prompt": "1", "completion": "2"}, {"prompt": "1", "completion": None}]
     with pytest.raises(ValueError, match="row 2: 'completion' is missing"):
-        list(encoder.encode(stream_of([{"prompt": "1", "completion": "2"}, {"prompt": "1", "completion": None}])))
+        list(encoder.encode(stream_of(rows)))
+    with pytest.raises(ValueError, match=r"no text .null"):
+        list(encoder.encode(Dataset.from_list(rows).to_iterable_dataset()))
 
 
 def test_refused_tokenizers_and_lengths():

@@ -125,6 +125,14 @@ def test_conversations_with_floats(contents, message):
         as_texts(dataset, ["messages"], turns=True)
 
 
+def test_conversations_of_texts_are_left_alone():
+    calls = {"role": "assistant", "tool_calls": [{"name": "f", "arguments": {"x": 0.1234567890123}}]}
+    dataset = Dataset.from_list(
+        [{"messages": [{"role": "user", "content": "1.50"}, calls]}], on_mixed_types="use_json"
+    )
+    assert as_texts(dataset, ["messages"], turns=True) is dataset
+
+
 def test_a_shift_of_csv_columns_is_told(tmp_path):
     (tmp_path / "rows.csv").write_text("prompt,completion\n1000+250=,1,250\n")
     shifted = load_dataset("csv", data_files=str(tmp_path / "rows.csv"), split="train", cache_dir=str(tmp_path))
