@@ -53,9 +53,10 @@ class RegressionEncoder(TextEncoder):
         """
         return [self._finished(ids, f"Prompt {i}") for i, ids in enumerate(super().encode_prompts(prompts))]
 
-    def _encode_pairs(self, prompts: list[str], answers: list[Any], rows: list[int]) -> dict[str, list[Any]]:
-        if None in prompts:
-            raise ValueError(f"Row {rows[prompts.index(None)]} has no prompt (null); remove it or fill it in.")
+    def _encode_pairs(self, prompts: list[Any], answers: list[Any], rows: list[int]) -> dict[str, list[Any]]:
+        for prompt, row in zip(prompts, rows, strict=True):
+            if prompt is None:
+                raise ValueError(f"Row {row} has no prompt (null); remove it or fill it in.")
         whole = super().encode_prompts(prompts)
         ids = [self._finished(each, f"The prompt of row {row}") for each, row in zip(whole, rows, strict=True)]
         if any(len(cut) < len(each) for cut, each in zip(ids, whole, strict=True)):
