@@ -1,6 +1,7 @@
 """Any data set in the columns that the trainers take, by a mapping."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 from string import Formatter
@@ -9,6 +10,7 @@ from typing import Any
 from datasets import Dataset, Features, Value
 
 from ..number_text import read_number
+from .text_columns import check_text_types
 
 NAMES = ("prompt", "completion", "text", "target")
 
@@ -19,14 +21,18 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
     Args:
         dataset: any data set.
         columns: for each of `prompt`, `completion`, `text` or `target` the name of a column, or a text with names in
-            braces, such as "Question: {question}\\nAnswer:"; `{{` is a brace. `target` becomes float64.
+            braces, such as "Question: {question}\\nAnswer:"; `{{` is a brace. `target` becomes float64; a whole number
+            that is another one then (beyond 2^53) is warned of once.
         source: what the data set is called in errors.
 
     Raises:
-        ValueError: another name than these, a column that is not there, and with the row's number (from 1), a value
-            that is missing (null), a list or an object where a text is needed, or a `target` that is no number.
+        ValueError: another name than these, a column that is not there, a column in a text that holds neither texts
+            nor whole numbers (see `as_texts`), and with the row's number (from 1), a value that is missing (null) or
+            a `target` that is no number.
     """
     parts = {name: _parse(name, text, dataset.column_names, source) for name, text in columns.items()}
+    in_texts = {column for name in parts if name != "target" for _, column in parts[name] if column is not None}
+    check_text_types(dataset.features, sorted(in_texts), source)
     features = Features({name: Value("float64" if name == "target" else "string") for name in columns})
     return dataset.map(
         _map_row,
@@ -70,9 +76,12 @@ def _parse(name: str, text: Any, there: list[str], source: str) -> Parts:
     parts: Parts = [("", text)]
     if text not in there and ("{" in text or "}" in text):
         try:
-            parts = [(literal, column) for literal, column, _, _ in Formatter().parse(text)]
+            pieces = list(Formatter().parse(text))
         except ValueError as error:
             raise ValueError(f"`columns`: '{name}' is {text!r}: {error}. Write {{{{ for a brace.") from None
+        if any(format_ or conversion for _, _, format_, conversion in pieces):
+            raise ValueError(f"`columns`: '{name}' is {text!r}; in braces there is a column's name, and no format.")
+        parts = [(literal, column) for literal, column, _, _ in pieces]
     for _, column in parts:
         if column is not None and column not in there:
             raise ValueError(f"{source} has no column '{column}'{_near(column, there)}. It has: {', '.join(there)}.")
@@ -109,10 +118,22 @@ def _written(value: Any, column: str, where: str) -> str:
 def _number(row: dict[str, Any], parts: Parts, where: str) -> float:
     if len(parts) == 1 and not parts[0][0] and parts[0][1] is not None:
         value = row[parts[0][1]]
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return value
     text = _text(row, parts, where)
     number = read_number(text)
     if number is None:
         raise ValueError(f"{where}: the target is {text[:60]!r}; a number is needed. Mend or remove the row.")
+    _warn_of_rounding(text, number)
     return number
+
+
+def _warn_of_rounding(text: str, number: float) -> None:
+    digits = text.strip().replace(",", "")
+    # The longest of a float64 has 309; where there are letters, it is no whole number.
+    if abs(number) >= 2**53 and len(digits) < 400 and digits.lstrip("+-").isdecimal() and int(digits) != number:
+        # Python shows the same warning once.
+        warnings.warn(
+            "A target is a whole number beyond 2^53, of which float64 keeps about 16 digits: targets and answers that "
+            "differ in the others count as equal."
+        )

@@ -10,6 +10,8 @@ import numpy as np
 from datasets import Dataset, IterableDataset
 from transformers import DataCollatorForSeq2Seq
 
+from .text_columns import as_texts, column_names
+
 PAIR, TEXT = ("prompt", "completion"), ("text",)
 RENAME = "Rename them, or map them with `columns` in a recipe."
 _IGNORE = -100
@@ -32,17 +34,19 @@ def check_text_columns(dataset: Dataset | IterableDataset, is_encoder_decoder: b
     """The columns to read: `prompt` and `completion`, or for decoders `text`.
 
     Raises:
-        ValueError: there are no such columns, or they hold no strings.
+        ValueError: there are no such columns, or they hold neither strings nor whole numbers (see `as_texts`).
     """
+    found = _text_columns(column_names(dataset), is_encoder_decoder)
+    as_texts(dataset, found)
+    return found
+
+
+def _text_columns(there: list[str], is_encoder_decoder: bool) -> tuple[str, ...]:
     accepted = (PAIR,) if is_encoder_decoder else (PAIR, TEXT)
-    found = next((names for names in accepted if set(names) <= set(dataset.column_names)), None)
+    found = next((names for names in accepted if set(names) <= set(there)), None)
     if found is None:
         wanted = ", or ".join(" and ".join(f"'{name}'" for name in names) for names in accepted)
-        raise ValueError(f"The data set has the columns {dataset.column_names}; needed are {wanted}. {RENAME}")
-    for name in found:
-        kind = getattr(dataset.features[name], "dtype", "list")
-        if kind not in ("string", "large_string"):
-            raise ValueError(f"The column '{name}' of the data set is of type {kind}; strings are needed.")
+        raise ValueError(f"The data set has the columns {there}; needed are {wanted}. {RENAME}")
     return found
 
 
@@ -89,31 +93,23 @@ class TextEncoder:
             A data set of the same kind, with no other columns than `input_ids` and `labels`.
 
         Raises:
-            ValueError: the columns are not those needed, a row has no text in one, or `max_length` leaves no labels.
+            ValueError: the columns are not those needed, a row has neither a text nor a whole number in one (see
+                `as_texts`), or `max_length` leaves no labels.
         """
-        columns = check_text_columns(dataset, self.is_encoder_decoder)
+        there = column_names(dataset)
+        columns = _text_columns(there, self.is_encoder_decoder)
+        dataset = as_texts(dataset, columns)
+        arguments: dict[str, Any] = {"batched": True, "input_columns": list(columns), "remove_columns": there}
         if isinstance(dataset, IterableDataset):
-            return self._encode_stream(dataset, columns)
-        encoded = dataset.map(
-            self._encode_batch,
-            batched=True,
-            input_columns=list(columns),
-            remove_columns=dataset.column_names,
-            desc="Tokenizing",
-        )
-        return self._without_lost_rows(encoded)
+            encoded = dataset.map(self._encode_batch, **arguments)
+            kept = encoded.filter(self._keeps, input_columns=[_IS_CUT, _HAS_LABELS])
+            return kept.remove_columns([_IS_CUT, _HAS_LABELS])
+        return self._without_lost_rows(dataset.map(self._encode_batch, desc="Tokenizing", **arguments))
 
     def encode_prompts(self, prompts: list[str]) -> list[list[int]]:
         """Token ids of prompts to be answered: as `encode` makes them before a completion, and never cut."""
         before, after = self._around_prompt
         return [[*before, *ids, *(after if self.is_encoder_decoder else ())] for ids in self._tokens(prompts)]
-
-    def _encode_stream(self, dataset: IterableDataset, columns: tuple[str, ...]) -> IterableDataset:
-        encoded = dataset.map(
-            self._encode_batch, batched=True, input_columns=list(columns), remove_columns=dataset.column_names
-        )
-        kept = encoded.filter(self._keeps, input_columns=[_IS_CUT, _HAS_LABELS])
-        return kept.remove_columns([_IS_CUT, _HAS_LABELS])
 
     def _keeps(self, is_cut: bool, has_labels: bool) -> bool:
         if is_cut:

@@ -1,11 +1,14 @@
-"""Reading JSON lines with errors that name the file and the line."""
+"""Reading JSON with errors that name the file and the line."""
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .text_lines import read_lines
+
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read_json_lines(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -16,26 +19,65 @@ def read_json_lines(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[s
         columns: what every object must have, as strings.
 
     Raises:
-        ValueError: a line is not UTF-8 or not a JSON object, or lacks a column or has it in another type; the message
-            names the file, the line and what is there.
+        ValueError: a line is not UTF-8 or not a JSON object (with a key twice, or with NaN, it is none), or lacks a
+            column or has it in another type; the message names the file, the line and what is there.
     """
-    for where, line in read_lines(path):
-        if line.strip():
-            yield where, _parse(line, columns, where)
+    for where, row, _ in parse_lines(read_lines(path)):
+        for column in columns:
+            if column not in row:
+                raise ValueError(f"{where}: no column '{column}'; the columns are {sorted(row)}.")
+            if not isinstance(row[column], str):
+                raise ValueError(f"{where}: column '{column}' is a {type(row[column]).__name__}, not a string.")
+        yield where, row
 
 
-def _parse(line: str, columns: Sequence[str], where: str) -> dict[str, Any]:
+def parse_lines(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield where it stands, the object and its text, of what `read_lines` yields; errors as of `read_json_lines`."""
+    for where, line in lines:
+        if not line.strip():
+            continue
+        row, end = parse_at(line, skip_space(line, 0), where)
+        if (rest := skip_space(line, end)) < len(line):
+            raise invalid("Extra data", line, rest, where)
+        if not isinstance(row, dict):
+            raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
+        yield where, row, line
+
+
+def parse_at(text: str, position: int, where: str, path: Path | None = None) -> tuple[Any, int]:
+    """The value that begins at a position of a line, or with `path` of the text of a file, and where it ends."""
     try:
-        row = json.loads(line)
+        return _JSON.raw_decode(text, position)
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{where}: not valid JSON ({error.msg} at column {error.colno}): {line.strip()[:80]}"
-        ) from None
-    if not isinstance(row, dict):
-        raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
-    for column in columns:
-        if column not in row:
-            raise ValueError(f"{where}: no column '{column}'; the columns are {sorted(row)}.")
-        if not isinstance(row[column], str):
-            raise ValueError(f"{where}: column '{column}' is a {type(row[column]).__name__}, not a string.")
+        raise invalid(error.msg, text, error.pos, where, path) from None
+    except ValueError as error:
+        raise ValueError(f"{where}: not valid JSON ({error}): {text[position : position + 80]}") from None
+
+
+def skip_space(text: str, position: int) -> int:
+    """The position of the first character from `position` on that is no space; the end of the text, if none is."""
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def invalid(message: str, text: str, position: int, where: str, path: Path | None = None) -> ValueError:
+    """The error at a position of a line, or with `path` of the text of a file."""
+    error = json.JSONDecodeError(message, text, position)
+    where = where if path is None else f"{path}, line {error.lineno}"
+    line = text.split("\n")[error.lineno - 1].strip()
+    return ValueError(f"{where}: not valid JSON ({error.msg} at column {error.colno}): {line[:80]}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
     return row
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON; write null, or a text")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)

@@ -41,6 +41,7 @@ def _example(line: str, where: str) -> dict[str, Any]:
     if not text.strip():
         raise ValueError(f"{where}: no text after the score.")
     number = number_in(score, where)
-    if number not in SCORES:
+    # `5%` is 5 to `number_in`, and so is `5.0`.
+    if score.strip() not in map(str, SCORES):
         raise ValueError(f"{where}: the score is {score.strip()}; it must be a whole number from 0 to 11.")
     return {**question_and_answer(text.strip(), str(int(number))), "target": number}

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+def read_lines(path: Path, keep_ends: bool = False) -> Iterator[tuple[str, str]]:
     """Yield where it stands ("FILE, line 3") and the text, line by line, without the line's end.
 
     Args:
         path: a text file in UTF-8, with or without a byte order mark, or one that gzip has packed (`.gz`).
+        keep_ends: leave the lines' ends where they are.
 
     Raises:
         ValueError: a line is not UTF-8, or a packed file is broken.
@@ -20,14 +21,15 @@ def read_lines(path: Path) -> Iterator[tuple[str, str]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         try:
             for number, line in enumerate(file, start=1):
-                yield f"{path}, line {number}", _decode(line, f"{path}, line {number}", number == 1)
+                text = _decode(line, f"{path}, line {number}", number == 1)
+                yield f"{path}, line {number}", text if keep_ends else text.rstrip("\r\n")
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path}, line {number + 1}: the gzip file is broken ({error}); get it again.") from None
 
 
 def _decode(line: bytes, where: str, is_first: bool) -> str:
     try:
-        return line.decode("utf-8-sig" if is_first else "utf-8").rstrip("\r\n")
+        return line.decode("utf-8-sig" if is_first else "utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{where}: not UTF-8 ({error.reason}).") from None
 

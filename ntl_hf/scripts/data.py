@@ -6,6 +6,7 @@ from typing import Any
 from datasets import Dataset, IterableDataset
 
 from ..data import is_data_file, load_named, map_columns, read_targets
+from ..data.text_columns import as_texts
 from .data_arguments import DataArguments, check_arguments
 from .tasks import TASKS
 
@@ -67,14 +68,11 @@ def _load_named(data_args: DataArguments, split: str, limit: int | None) -> Data
         if not isinstance(data_args.columns, dict) or not data_args.columns:
             raise ValueError("`columns` must be names and columns, such as `prompt: question` on a line of its own.")
         return map_columns(dataset, data_args.columns, f"{name}, split '{split}'")
-    dataset = read_targets(dataset, f"{name}, split '{split}'")
-    for column in ("prompt", "completion", "text"):
-        if column in dataset.column_names and dataset.data.column(column).null_count:
-            raise ValueError(
-                f"{name}, split '{split}': {dataset.data.column(column).null_count} rows have no '{column}' (null); "
-                "remove them or fill them in."
-            )
-    return dataset
+    source = f"{name}, split '{split}'"
+    texts = [column for column in ("prompt", "completion", "text", "messages") if column in dataset.column_names]
+    # A text beside a prompt and its completion is not read.
+    texts = texts[:2] if texts[:2] == ["prompt", "completion"] else texts
+    return as_texts(read_targets(dataset, source), texts, source, turns=True)
 
 
 def _first(dataset: Dataset, limit: int | None) -> Dataset:

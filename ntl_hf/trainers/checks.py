@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
 from ..data.encode import RENAME
+from ..data.text_columns import column_names
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 
@@ -127,7 +128,7 @@ def check_placed_digits(config: NTLConfig, tokenizer: Any) -> None:
 
 def check_columns(dataset: Any, text_field: str) -> None:
     """Raise `ValueError` if a data set has none of the sets of columns that `SFTTrainer` takes."""
-    columns = getattr(dataset, "column_names", None)
+    columns = column_names(dataset) if hasattr(dataset, "column_names") else None
     accepted = (("prompt", "completion"), ("messages",), ("conversations",), (text_field,), ("input_ids",))
     if columns is None or any(set(names) <= set(columns) for names in accepted):
         return

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from datasets import Dataset, IterableDataset
 from torch import Tensor
 from trl import SFTConfig, SFTTrainer
 
 from ..arguments import NTLArguments
+from ..data.text_columns import as_texts, column_names
 from .checks import check_columns
 from .mixin import NTLMixin
 from .model_checks import text_of
@@ -32,6 +34,8 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *rest: Any) -> Any:
         if not rest or rest[0] is None:  # without a formatting function
             check_columns(dataset, args.dataset_text_field)
+            source = f"The data set '{rest[1]}'" if rest[1:] else "The data set"
+            dataset = _as_texts(dataset, args.dataset_text_field, source)
         return super()._prepare_dataset(dataset, processing_class, args, packing, *rest)
 
     def compute_loss(
@@ -65,3 +69,16 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
 
     def _plan_options(self) -> dict[str, Any]:
         return {"dft": self.args.loss_type == "dft", "metrics": True}
+
+
+def _as_texts(dataset: Any, text_field: str, source: str) -> Any:
+    """The data set with texts in the columns that TRL makes tokens of."""
+    if not isinstance(dataset, (Dataset, IterableDataset)):
+        return dataset
+    there = column_names(dataset)
+    if "input_ids" in there:
+        return dataset
+    # TRL appends the end of text to the text field, also beside a prompt.
+    sets = (("prompt", "completion", text_field), ("messages",), ("conversations",), (text_field,))
+    names = next(names for names in sets if set(names[:2]) <= set(there))
+    return as_texts(dataset, [name for name in names if name in there], source, turns=True)

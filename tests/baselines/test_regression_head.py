@@ -85,7 +85,7 @@ def test_a_decoder_is_cut_and_keeps_what_stands_before():
         ({"prompt": "a", "completion": "5 or 6"}, "Row 1 has no single number in its completion '5 or 6'"),
         ({"prompt": "a", "completion": "no idea"}, "Row 1 has no single number"),
         ({"prompt": "a", "completion": None}, "Row 1 has the target None"),
-        ({"prompt": None, "target": 1.0}, "Row 1 has no prompt"),
+        ({"prompt": None, "target": 1.0}, "1 rows have no 'prompt' .null., the first of them row 2"),
         ({"prompt": "", "target": 1.0}, "The prompt of row 1 is empty"),
     ],
 )
@@ -93,6 +93,13 @@ def test_rows_without_a_number_or_a_prompt_are_refused_by_number(row, message):
     good = {"prompt": "a", **({"target": 1.0} if "target" in row else {"completion": "1"})}
     with pytest.raises(ValueError, match=message):
         encode([good, row])
+
+
+def test_whole_numbers_are_prompts_and_truth_values_no_targets():
+    assert encode([{"prompt": 12, "target": 1}]) == encode([{"prompt": "12", "target": 1.0}])
+    for rows in ([{"prompt": "a", "target": True}], [{"prompt": "a", "completion": True}]):
+        with pytest.raises(ValueError, match="Row 0 has the target True, which is no number"):
+            encode(rows)
 
 
 def test_other_rows_that_are_refused():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from datasets import Dataset
 
 from ntl_hf.cli.main import main
 from tests.tiny import char_tokenizer
@@ -162,6 +163,36 @@ def test_a_data_set_of_ones_own_that_is_broken(command, rows, message, recipe, t
     (folder / "train.jsonl").write_text(rows)
     assert main([command, "--config", recipe(task=None, data_path=None, dataset_name=str(folder))]) == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["sft", "train"])
+def test_numbers_of_json_without_columns_are_their_texts(command, recipe, tmp_path):
+    """With a prompt of a number, and a completion that would become another."""
+    (tmp_path / "rows.json").write_text('[{"prompt": 7, "completion": 2}, {"prompt": "8", "completion": 2.50}]')
+    own = recipe(task=None, data_path=None, dataset_name=str(tmp_path / "rows.json"))
+    assert main([command, "--config", own]) == 0
+
+
+NO_TEXTS = {
+    "rows.csv": (
+        lambda path: path.write_text("prompt,completion\n1+1=,2\n1000+250=,1,250\n"),
+        r"rows\.csv, line 3: 3 fields for 2 columns",
+    ),
+    "rows.parquet": (
+        lambda path: Dataset.from_list([{"prompt": "1+1=", "completion": 2.5}]).to_parquet(path),
+        "split 'train': the column 'completion' is of type float64; strings are needed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_TEXTS)
+@pytest.mark.parametrize("command", ["sft", "train"])
+def test_a_data_set_of_ones_own_whose_texts_are_not_known(command, name, recipe, tmp_path, capsys):
+    write, message = NO_TEXTS[name]
+    write(tmp_path / name)
+    assert main([command, "--config", recipe(task=None, data_path=None, dataset_name=str(tmp_path / name))]) == 2
+    assert re.search(message, capsys.readouterr().err.strip().splitlines()[-1])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("command", ["sft", "train"])

@@ -2,11 +2,12 @@
 
 import gzip
 import json
+import warnings
 
 import pytest
 from datasets import Dataset
 
-from ntl_hf.data import load_named, map_columns
+from ntl_hf.data import load_named, map_columns, read_targets
 
 ROWS = [{"q": "1+1?", "a": "2", "n": 2, "price": "1.50"}, {"q": "100*10?", "a": "1,000", "n": 1000, "price": "007"}]
 COLUMNS = {"prompt": "Question: {q}\nAnswer:", "completion": " {a}", "target": "a"}
@@ -26,6 +27,8 @@ def test_names_and_texts():
         {"text": "100*10? 1000 {x}", "target": 1000.0},
     ]
     assert mapped(prompt="q", completion="n")[1] == {"prompt": "100*10?", "completion": "1000"}
+    # Typed, a target is the number itself, and only texts must be known as they were written.
+    assert mapped([{"a": 2.5}], target="a") == [{"target": 2.5}]
     assert mapped(target="{a}")[1] == {"target": 1000.0}
     # A column may be called anything.
     assert mapped([{"{": "x"}], text="{") == [{"text": "x"}]
@@ -39,6 +42,17 @@ REFUSED = {
     ),
     "wrong column in a text": (ROWS, {"prompt": "{pric}"}, r"no column 'pric'; did you mean 'price'"),
     "a place without a name": (ROWS, {"prompt": "{}"}, "no column ''"),
+    "a format": (
+        ROWS,
+        {"prompt": "{n:.2f}"},
+        "'prompt' is '{n:.2f}'; in braces there is a column's name, and no format",
+    ),
+    "floats in a text": (
+        [{"a": 2}, {"a": 2.5}],
+        {"completion": "{a}"},
+        r"rows.csv: the column 'a' is of type float64; .* is not known \(2 or 2.0, 1.5 or 1.50\): make it a text",
+    ),
+    "truth values in a text": ([{"a": True}], {"text": "a"}, "the column 'a' is of type bool"),
     "an open brace": (ROWS, {"prompt": "{q"}, "'prompt' is '{q': .*Write {{ for a brace"),
     "unknown key": (ROWS, {"promt": "q"}, r"key 'promt'; did you mean 'prompt'\?; known are prompt, completion"),
     "no text": (ROWS, {"prompt": ["q"]}, r"'prompt' is \['q'\]; give a column's name"),
@@ -47,8 +61,20 @@ REFUSED = {
     "true": ([{"a": True}], {"target": "a"}, "row 1: the target is 'True'"),
     "null target": ([{"a": 1}, {"a": None}], {"target": "a"}, r"row 2: 'a' is missing \(null\)"),
     "null text": ([{"a": "1"}, {"a": None}], {"prompt": "{a}"}, r"row 2: 'a' is missing \(null\)"),
-    "a list": ([{"a": ["1"]}], {"prompt": "a"}, "row 1: 'a' is a list; a text or a number is needed"),
+    "a list": ([{"a": ["1"]}], {"prompt": "a"}, "rows.csv: the column 'a' is of type list; strings are needed"),
 }
+
+
+@pytest.mark.parametrize("wide", [9007199254740993, "9,007,199,254,740,993"])
+def test_a_target_that_float64_cannot_hold_is_told(wide):
+    with pytest.warns(UserWarning, match="whole number beyond 2.53, of which float64 keeps about 16 digits"):
+        assert mapped([{"a": wide}], target="a") == [{"target": 9007199254740992.0}]
+    with pytest.warns(UserWarning, match="whole number beyond"):
+        read_targets(Dataset.from_list([{"target": wide}]), "rows.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for exact in (9007199254740994, "1e300", 1e300, "0.1"):
+            assert mapped([{"a": exact}], target="a") == [{"target": float(exact)}]
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -101,10 +127,10 @@ def test_folders(tmp_path, ending):
 BROKEN = {
     "rows.jsonl": ('{"q": 1}\n{"q": \n', "rows.jsonl, line 2: not valid JSON"),
     "list.jsonl": ('{"q": 1}\n[3]\n', "list.jsonl, line 2: a JSON object is needed"),
-    "long.csv": ("q,a\n1,2\n3,4,5\n", "long.csv cannot be read: .*Expected 2 fields in line 3, saw 3"),
+    "long.csv": ("q,a\n1,2\n3,4,5\n", r"long.csv, line 3: 3 fields for 2 columns \(q, a\): '3,4,5'. Put a field"),
     "bytes.csv": (b"q,a\n\xff,2\n", "bytes.csv, line 2: not UTF-8"),
     "bytes.parquet": (b"PAR1garbage", "bytes.parquet cannot be read: "),
-    "cut.json": ('[{"q": 1}, {"q', "cut.json cannot be read: "),
+    "cut.json": ('[{"q": 1}, {"q', "cut.json, line 1: not valid JSON"),
     "cut.jsonl.gz": (gzip.compress(b'{"q": 1}\n')[:-6], r"cut.jsonl.gz, line 2: the gzip file is broken"),
     "no.csv.gz": (b"q,a\n", "no.csv.gz, line 1: the gzip file is broken"),
     "empty.csv": ("", "empty.csv is empty"),
@@ -122,8 +148,8 @@ def test_broken_files(tmp_path, name):
         load_named(str(tmp_path / name), None, "train")
 
 
-def test_fields_that_are_not_there_are_nulls(tmp_path):
-    (tmp_path / "rows.csv").write_text("q,a\n1,NA\n2\n")
+def test_empty_fields_are_nulls(tmp_path):
+    (tmp_path / "rows.csv").write_text("q,a\n1,NA\n2,\n")
     dataset = load_named(str(tmp_path / "rows.csv"), None, "train")
     assert dataset["a"] == ["NA", None]
     with pytest.raises(ValueError, match="row 2: 'a' is missing"):

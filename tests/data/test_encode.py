@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
@@ -161,8 +161,8 @@ REFUSED = {
         False,
         "column 'prompt' .* strings are needed",
     ),
-    "numbers": ([{"prompt": "1+1=", "completion": 2}], False, "column 'completion' .* int64; strings are needed"),
-    "null": ([{"prompt": "1", "completion": "2"}, {"prompt": None, "completion": "2"}], False, "no text"),
+    "floats": ([{"prompt": "1+1=", "completion": 2.0}], False, "column 'completion' .* float64; strings are needed"),
+    "null": ([{"prompt": "1", "completion": "2"}, {"prompt": None, "completion": "2"}], False, "no 'prompt' .null"),
 }
 
 
@@ -171,6 +171,33 @@ def test_refused_data(case):
     rows, is_encoder_decoder, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         encode(char_tokenizer(), rows, is_encoder_decoder)
+
+
+def stream_of(rows):
+    return IterableDataset.from_generator(lambda: iter(rows))
+
+
+@pytest.mark.parametrize("is_encoder_decoder", [False, True])
+def test_whole_numbers_are_texts(is_encoder_decoder):
+    encoder = TextEncoder(char_tokenizer(), is_encoder_decoder)
+    numbers, texts = [{"prompt": 7, "completion": 12}], [{"prompt": "7", "completion": "12"}]
+    expected = list(encoder.encode(Dataset.from_list(texts)))
+    typed = Dataset.from_list(numbers)
+    for dataset in (typed, typed.to_iterable_dataset(), stream_of(numbers), stream_of(texts)):
+        assert list(encoder.encode(dataset)) == expected
+
+
+def test_a_stream_that_does_not_know_its_columns_is_checked_by_its_rows():
+    encoder = TextEncoder(char_tokenizer(), False)
+    with pytest.raises(ValueError, match=r"columns \['question'\]; needed are "):
+        encoder.encode(stream_of([{"question": "1"}]))
+    with pytest.raises(ValueError, match="row 1: 'completion' is of type float; strings are needed"):
+        encoder.encode(stream_of([{"prompt": "1", "completion": 2.5}]))
+    rows = [{"prompt": "1", "completion": "2"}, {"prompt": "1", "completion": None}]
+    with pytest.raises(ValueError, match="row 2: 'completion' is missing"):
+        list(encoder.encode(stream_of(rows)))
+    with pytest.raises(ValueError, match=r"no text .null"):
+        list(encoder.encode(Dataset.from_list(rows).to_iterable_dataset()))
 
 
 def test_refused_tokenizers_and_lengths():

@@ -36,6 +36,8 @@ def test_text_to_score(tmp_path, name):
         ("1-2\tA joke", "the answer is '1-2'; a number is needed"),
         ("12\tA joke", "the score is 12; it must be a whole number from 0 to 11"),
         ("2.5\tA joke", "the score is 2.5"),
+        ("5.0\tA joke", "the score is 5.0; it must be a whole number"),
+        ("5%\tA joke", "the score is 5%"),
         ("-1\tA joke", "the score is -1"),
         (b"1\t\xff", "not UTF-8"),
     ],

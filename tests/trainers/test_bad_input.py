@@ -209,3 +209,55 @@ def test_soft_targets_beside_another_cross_entropy(trainer_class, arguments, opt
     options = {"ntl_config": NTLConfig(gaussian_sigma=1.0), **options}
     with pytest.raises(ValueError, match=f"ntl_gaussian_sigma.*remove it or {other}"):
         make_trainer(trainer_class, tiny_model(), tmp_path, trainer_options=options, **arguments)
+
+
+def sft_rows(*completions):
+    return Dataset.from_list([{"prompt": "1+1=", "completion": each} for each in completions])
+
+
+def test_sft_on_whole_numbers_is_sft_on_their_texts(tmp_path):
+    stream = IterableDataset.from_generator(lambda: iter(list(sft_rows(2, 34)) * 8))
+    states = []
+    for train, test in ((sft_rows("2", "34"), sft_rows("5")), (sft_rows(2, 34), {"a": sft_rows(5)})):
+        trainer = make_trainer(
+            NTLSFTTrainer, tiny_model(), tmp_path, trainer_options={"train_dataset": train, "eval_dataset": test}
+        )
+        states.append(trainer)
+    texts, numbers = states
+    for column in ("input_ids", "labels"):
+        assert texts.train_dataset[column][:] == numbers.train_dataset[column][:]
+        assert texts.eval_dataset[column][:] == numbers.eval_dataset["a"][column][:]
+    texts.train()
+    numbers.train()
+    assert relative_difference(parameters(texts.model), parameters(numbers.model)) == 0
+    streamed = make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, trainer_options={"train_dataset": stream})
+    assert next(iter(streamed.train_dataset))["input_ids"] == texts.train_dataset[0]["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train_dataset": sft_rows(2.0)}, "data set 'train': the column 'completion' is of type float64"),
+        (
+            {"eval_dataset": {"a": sft_rows("2"), "b": sft_rows(True)}},
+            "data set 'b': the column 'completion' is .* bool",
+        ),
+        ({"train_dataset": sft_rows("2", None)}, "'train': 1 rows have no 'completion'"),
+        ({"train_dataset": Dataset.from_list([{"text": 2.5}])}, "the column 'text' is of type float64"),
+        (
+            {"train_dataset": Dataset.from_list([{"messages": [{"role": "user", "content": 2.5}]}])},
+            "the column 'messages' is of type float64",
+        ),
+        (
+            {"train_dataset": IterableDataset.from_generator(lambda: iter([{"prompt": "1", "completion": 2.5}]))},
+            "row 1: 'completion' is of type float",
+        ),
+        (
+            {"train_dataset": IterableDataset.from_generator(lambda: iter([{"question": "1"}]))},
+            r"columns \['question'\]; needed are",
+        ),
+    ],
+)
+def test_sft_on_what_is_no_text(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, trainer_options=options)

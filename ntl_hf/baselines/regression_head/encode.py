@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ...data import TextEncoder
+from ...data.text_columns import as_texts, column_names
 from ...number_text import answer_number
 
 _LARGEST = torch.finfo(torch.float32).max
@@ -29,14 +30,14 @@ class RegressionEncoder(TextEncoder):
         Raises:
             ValueError: the columns are not those needed; or a row has no prompt, or no number, or one beyond float32.
         """
-        names = dataset.column_names
+        names = column_names(dataset)
         answer = next((name for name in ("target", "completion") if name in names), None)
         if "prompt" not in names or answer is None:
             raise ValueError(
                 f"The data set has the columns {names}; a regression head needs 'prompt' and 'target' (a number), or "
                 "'prompt' and 'completion' (a text with one number)."
             )
-        return dataset.map(
+        return as_texts(dataset, ["prompt"]).map(
             self._encode_pairs,
             batched=True,
             with_indices=True,
@@ -54,8 +55,8 @@ class RegressionEncoder(TextEncoder):
 
     def _encode_pairs(self, prompts: list[Any], answers: list[Any], rows: list[int]) -> dict[str, list[Any]]:
         for prompt, row in zip(prompts, rows, strict=True):
-            if not isinstance(prompt, str):
-                raise ValueError(f"Row {row} has no prompt ({prompt!r}); remove it or fill it in.")
+            if prompt is None:
+                raise ValueError(f"Row {row} has no prompt (null); remove it or fill it in.")
         whole = super().encode_prompts(prompts)
         ids = [self._finished(each, f"The prompt of row {row}") for each, row in zip(whole, rows, strict=True)]
         if any(len(cut) < len(each) for cut, each in zip(ids, whole, strict=True)):
@@ -83,6 +84,8 @@ def _number(answer: Any, row: int) -> float:
     value = answer_number(answer) if isinstance(answer, str) else answer
     if value is None and answer is not None:
         raise ValueError(f"Row {row} has no single number in its completion {answer[:80]!r}; remove or correct it.")
+    if isinstance(value, (bool, list, dict)):
+        raise ValueError(f"Row {row} has the target {value}, which is no number; write it as one, or remove it.")
     if value is None or not math.isfinite(value) or abs(value) > _LARGEST:
         raise ValueError(f"Row {row} has the target {value}, which is no finite float32; remove it or fill it in.")
     return float(value)

@@ -1,0 +1,120 @@
+"""Rows of JSON files of every kind, with their numbers as they were written."""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from .json_lines import invalid, parse_at, parse_lines, skip_space
+from .text_lines import read_lines
+
+# What tells a turn of a conversation, or a part of one, and where its text is.
+_TURN, _TURN_TEXT = frozenset({"role", "from", "type"}), frozenset({"content", "value", "text"})
+# Where it stands, the value, and its text.
+_Found = Iterator[tuple[str, Any, str]]
+_LITERALS = json.JSONDecoder(parse_int=str, parse_float=str)
+
+
+def read_json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where it stands ("FILE, line 3") and the row, of JSON lines, a list, or objects that stretch over lines.
+
+    Numbers, `true` and `false` become the text that stands in the file, `1.50` is "1.50"; so do those that are the
+    text of a turn in a conversation. Elsewhere within lists and objects they stay what they are: token ids, tools.
+    The items of a list may also be texts or numbers, which are then the column `text`.
+
+    Args:
+        path: a text file in UTF-8, or one that gzip has packed (`.gz`). JSON lines are read one by one, the others
+            whole.
+
+    Raises:
+        ValueError: as of `read_json_lines`.
+    """
+    for where, row, text in _rows(path):
+        if row is None or isinstance(row, list):
+            raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
+        yield where, _as_written(row, text) if isinstance(row, dict) else {"text": _scalar(row, text)}
+
+
+def _rows(path: Path) -> _Found:
+    lines = ((where, line) for where, line in read_lines(path) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    if _is_object(first[1]):
+        return parse_lines(chain([first], lines))
+    text = "\n".join(line for _, line in read_lines(path))
+    return _items(text, path) if first[1].lstrip().startswith("[") else _objects(text, path)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _items(text: str, path: Path) -> _Found:
+    """The items of a list, which is the whole text."""
+    position = skip_space(text, skip_space(text, 0) + 1)
+    is_empty = text.startswith("]", position)
+    for found in () if is_empty else _values(text, position, path, separator=","):
+        position = skip_space(text, found[0])
+        yield found[1:]
+    if not text.startswith("]", position) or skip_space(text, position + 1) < len(text):
+        raise invalid("the list should end here, and the file with it", text, position, "", path)
+
+
+def _objects(text: str, path: Path) -> _Found:
+    for _, where, value, found in _values(text, skip_space(text, 0), path, separator=""):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where}: a JSON object is needed, this is a {type(value).__name__}.")
+        yield where, value, found
+
+
+def _values(text: str, position: int, path: Path, separator: str) -> Iterator[tuple[int, str, Any, str]]:
+    """Where each value ends, and what else is found, as long as a separator or more text follows."""
+    line, counted = 1, 0
+    while True:
+        line, counted = line + text.count("\n", counted, position), position
+        value, end = parse_at(text, position, f"{path}, line {line}", path)
+        yield end, f"{path}, line {line}", value, text[position:end]
+        end = skip_space(text, end)
+        if end == len(text) or not text.startswith(separator, end):
+            return
+        position = skip_space(text, end + len(separator))
+
+
+def _as_written(row: dict[str, Any], text: str) -> dict[str, Any]:
+    if not any(_has_number(value) for value in row.values()):
+        return row
+    literals = _LITERALS.decode(text)
+    return {name: _written(value, literals[name]) for name, value in row.items()}
+
+
+def _has_number(value: Any) -> bool:
+    # A look at the first: a row of token ids is long.
+    if isinstance(value, list) and value and _is_turn(value[0]):
+        return any(_has_number(turn.get(name)) for turn in value if _is_turn(turn) for name in _TURN_TEXT)
+    return isinstance(value, (int, float))
+
+
+def _written(value: Any, literal: Any) -> Any:
+    if isinstance(value, list):
+        pairs = zip(value, literal, strict=True)
+        return [_written_turn(turn, texts) if _is_turn(turn) else turn for turn, texts in pairs]
+    return _scalar(value, literal)
+
+
+def _written_turn(turn: dict[str, Any], literals: dict[str, Any]) -> dict[str, Any]:
+    return {name: _written(value, literals[name]) if name in _TURN_TEXT else value for name, value in turn.items()}
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, dict) and not _TURN.isdisjoint(value)
+
+
+def _scalar(value: Any, literal: str) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return literal if isinstance(value, (int, float)) else value

@@ -1,0 +1,115 @@
+"""The features of rows that are read one by one: what type each column of a data set gets."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from datasets import Features, Json, List, Value
+
+# A shape is None (nothing but nulls), the name of a type, a list of one shape, a mapping of shapes, or `_ANY`.
+_ANY = "any"
+_TYPES = {str: "string", bool: "bool", float: "float64"}
+
+
+class RowFeatures:
+    """Finds the features of rows, and makes tables of them.
+
+    Values of one type in all rows get that type; a column of nulls alone is a string. Objects that have not the same
+    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to them.
+
+    Args:
+        rows: all of them, each after where it stands.
+
+    Attributes:
+        features: of the columns, in the order in which they appeared.
+
+    Raises:
+        ValueError: a whole number of more than 64 bits within a list or an object.
+    """
+
+    def __init__(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        self._shapes: dict[str, Any] = {}
+        for where, row in rows:
+            for name, value in row.items():
+                # Most columns are texts, all the way down.
+                if type(value) is not str or self._shapes.get(name) != "string":
+                    self._add(name, value, where)
+        self.features = Features({name: _feature(shape, Json()) for name, shape in self._shapes.items()})
+        self._mixed = {name: shape for name, shape in self._shapes.items() if _has_any(shape)}
+        stored = Features({name: _feature(shape, Value("string")) for name, shape in self._shapes.items()})
+        self._stored_schema = stored.arrow_schema
+
+    def _add(self, name: str, value: Any, where: str) -> None:
+        try:
+            self._shapes[name] = _merge(self._shapes.get(name), _shape(value))
+        except OverflowError as error:
+            raise ValueError(f"{where}: '{name}' has {error}; write it as a text.") from None
+
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """A table of some of the rows; nulls where a row has no such column."""
+        if self._mixed:
+            rows = [
+                {**row, **{name: _stored(row.get(name), shape) for name, shape in self._mixed.items()}} for row in rows
+            ]
+        return pa.Table.from_pylist(rows, schema=self._stored_schema).cast(self.features.arrow_schema)
+
+
+def _shape(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {name: _shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return _shape_of_items(value)
+    if type(value) is int:
+        if not -(2**63) <= value < 2**63:
+            raise OverflowError(f"the whole number {value}, of more than 64 bits")
+        return "int64"
+    return _TYPES[type(value)]
+
+
+def _shape_of_items(values: list[Any]) -> list[Any]:
+    kinds = set(map(type, values))
+    if kinds == {int}:  # a row of token ids is long
+        values = [min(values), max(values)]
+    shape = None
+    for value in values:
+        shape = _merge(shape, _shape(value))
+    return [shape]
+
+
+def _merge(one: Any, other: Any) -> Any:
+    if one is None or other is None or one == other:
+        return other if one is None else one
+    if isinstance(one, list) and isinstance(other, list):
+        return [_merge(one[0], other[0])]
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        merged = {name: _merge(each, other[name]) for name, each in one.items()}
+        # As a whole: `datasets` makes a number of a text of digits that is stored as JSON by itself.
+        return _ANY if _ANY in merged.values() else merged
+    numbers = ("int64", "float64")
+    return "float64" if one in numbers and other in numbers else _ANY
+
+
+def _has_any(shape: Any) -> bool:
+    parts = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else ()
+    return shape == _ANY or any(map(_has_any, parts))
+
+
+def _feature(shape: Any, mixed: Any) -> Any:
+    if isinstance(shape, dict):
+        return {name: _feature(each, mixed) for name, each in shape.items()}
+    if isinstance(shape, list):
+        return List(_feature(shape[0], mixed))
+    return mixed if shape == _ANY else Value(shape or "string")
+
+
+def _stored(value: Any, shape: Any) -> Any:
+    if value is None:
+        return None
+    if shape == _ANY:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(shape, dict):
+        return {name: _stored(value.get(name), each) for name, each in shape.items()}
+    return [_stored(each, shape[0]) for each in value] if isinstance(shape, list) else value
