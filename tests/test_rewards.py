@@ -1,8 +1,8 @@
 """`NumberReward`: its values, what it promises about them, what it refuses, and a run of TRL's `GRPOTrainer`."""
 
 import math
-import re
 import pickle
+import re
 from typing import Any
 
 import pytest
