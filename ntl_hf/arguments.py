@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Any
 
 from transformers import Seq2SeqTrainingArguments, TrainingArguments
+from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_available
 from trl import SFTConfig
 
 from .config import NTLConfig
@@ -60,7 +61,16 @@ class NTLSeq2SeqTrainingArguments(_NTLFields, Seq2SeqTrainingArguments):  # type
 
 @dataclass
 class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
-    """`trl.SFTConfig` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`."""
+    """`trl.SFTConfig` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`.
+
+    `bf16` that is not set is TRL's True where a GPU has bfloat16, and False elsewhere and with `use_cpu`: there TRL's
+    default raises an error, or trains in a precision that most CPUs only emulate.
+    """
+
+    def __post_init__(self) -> None:
+        if self.bf16 is None and (self.use_cpu or not (is_torch_bf16_gpu_available() or is_torch_xla_available())):
+            self.bf16 = False
+        super().__post_init__()
 
 
 def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
