@@ -266,6 +266,24 @@ def test_arguments_survive_their_own_dictionary(arguments_class: Any, tmp_path: 
     assert json.loads(arguments.to_json_string())["ntl_weight"] == 0.7
 
 
+@pytest.mark.parametrize(
+    ("has_bf16", "settings", "bf16"),
+    [
+        (False, {}, False),
+        (True, {"use_cpu": True}, False),
+        (True, {}, True),
+        (True, {"fp16": True}, False),
+        (False, {"use_cpu": True, "bf16": True}, True),
+    ],
+)
+def test_sft_is_in_bfloat16_where_a_gpu_has_it(
+    has_bf16: bool, settings: dict[str, bool], bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("ntl_hf.arguments", "transformers.training_args"):
+        monkeypatch.setattr(f"{place}.is_torch_bf16_gpu_available", lambda: has_bf16)
+    assert NTLSFTConfig(str(tmp_path), **settings).bf16 is bf16
+
+
 # One source of settings
 
 

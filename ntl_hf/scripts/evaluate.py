@@ -17,6 +17,7 @@ from ..evaluation.decoded import decoded_columns
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums
 from ..number_text import answer_number
+from ..trainers.precision_checks import dtypes_of, warn_of_slow_dtypes
 from .answering import answering_for
 from .data import DataArguments, load_eval_data
 from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
@@ -63,7 +64,10 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
     answering = answering_for(model, tokenizer, rows, data_args, args)
-    model.to(_device(args))
+    device = _device(args)
+    model.to(device)
+    if device.type == "cpu":
+        warn_of_slow_dtypes(dtypes_of(model))
     _make_free(folder)
     set_seed(args.seed)
     texts = answering.texts()

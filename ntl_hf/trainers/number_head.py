@@ -20,6 +20,7 @@ from ..lora import with_adapter
 from ..quantized import keep_differentiable
 from .checks import check_fsdp_in_force, check_parallelism, check_same_everywhere
 from .number_checks import check_number_dataset, check_numbers
+from .precision_checks import warn_of_slow_training
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -95,6 +96,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         """
         self._parts, self._steps = None, 0
         self.check_training_data()
+        warn_of_slow_training(self)
         checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
         check_same_everywhere(self.ntl_config, checkpoint)
         if checkpoint is not None:
