@@ -8,6 +8,7 @@ from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_availab
 from trl import SFTConfig
 
 from .config import NTLConfig
+from .redaction import redacted
 
 PREFIX = "ntl_"
 
@@ -22,6 +23,10 @@ class NTLArguments:
     def __post_init__(self) -> None:
         self.ntl_loss = self.get_ntl_config().loss  # one spelling of it, also where YAML had a list
         super().__post_init__()  # type: ignore[misc]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the stock method, and without the secrets in nested settings: trackers write this down."""
+        return {name: redacted(value) for name, value in super().to_dict().items()}  # type: ignore[misc]
 
     def get_ntl_config(self) -> NTLConfig:
         """The `NTLConfig` that the `ntl_` fields describe.

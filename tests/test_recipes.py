@@ -50,7 +50,8 @@ def test_there_are_recipes_for_both_commands():
 @every_recipe
 def test_it_says_what_it_is_for_and_whether_it_was_run(path):
     first = path.read_text().splitlines()[0]
-    assert re.fullmatch(r"# Hardware: .+\. (Not run yet; the tests parse it|Run (as it stands|in bfloat16); .+)\.", first), first
+    runs = r"Not run yet; the tests parse it|Run (as it stands|in bfloat16); .+"
+    assert re.fullmatch(rf"# Hardware: .+\. ({runs})\.", first), first
 
 
 @every_recipe
@@ -86,14 +87,11 @@ def test_recipes_for_a_cpu_are_in_float32_and_leave_a_gpu_alone():
         if path.stem.startswith("compare-"):
             base = yaml.safe_load((path.parent / recipe["recipe"]).read_text())
             common = {**base, **recipe.get("settings", {})}
-            runs = [{**common, **own, **scored} for own in recipe["variants"].values() for scored in ({}, *scores(recipe))]
+            scored = [{}, *recipe["evaluations"].values()]
+            runs = [{**common, **own, **each} for own in recipe["variants"].values() for each in scored]
         for run in runs:
             assert run["use_cpu"] is True and run["bf16"] is False and not run.get("fp16"), path
             assert run.get("dtype", "float32") == "float32", path
-
-
-def scores(recipe):
-    return recipe["evaluations"].values()
 
 
 def is_for_a_cpu(path):

@@ -125,3 +125,20 @@ def test_settings_that_an_older_version_did_not_have_are_their_defaults(cell):
     state.check([cell])
     with pytest.raises(ValueError, match=r"was trained with `ntl_gaussian_sigma` 0\.0"):
         state.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
+
+
+def test_secrets_are_neither_written_nor_compared(cell):
+    """A token that was renewed is no other setting, nor is one that an older version has written down."""
+    secret = {"token": "s3cr3t", "attn_implementation": "eager"}
+    ours = dataclasses.replace(cell, settings={**cell.settings, "model_init_kwargs": secret})
+    write_json(cell.folder / TRAINING, {"settings": ours.settings, "finished": "now"})
+    assert "s3cr3t" not in (cell.folder / TRAINING).read_text()
+    assert read_json(cell.folder / TRAINING)["settings"]["model_init_kwargs"] == {"attn_implementation": "eager"}
+    renewed = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {**secret, "token": "new"}})
+    for settings in (ours.settings, renewed.settings):
+        (cell.folder / TRAINING).write_text(json.dumps({"settings": settings, "finished": "now"}))
+        state.check([ours, renewed])
+    other = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {"token": "s3cr3t"}})
+    with pytest.raises(ValueError, match="`model_init_kwargs` was") as error:
+        state.check([other])
+    assert "s3cr3t" not in str(error.value)
