@@ -82,8 +82,10 @@ def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     """The settings a trainer should use: `ntl_config`, else the `ntl_` fields of `args`, else the defaults.
 
     Raises:
-        ValueError: both are given and disagree; the message names the settings.
+        ValueError: both are given and disagree, or a setting is out of range; the message names the settings.
     """
+    if ntl_config is not None:
+        ntl_config.check()  # its fields may have been set since it was made
     from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else None
     if ntl_config is None:
         return from_args or NTLConfig()

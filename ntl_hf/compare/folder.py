@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..json_settings import read_settings
 from ..redaction import redacted
 
 CELL, TRAINING, LOG, RECIPE = "cell.json", "training.json", "cell.log", "recipe.yaml"
@@ -15,17 +16,15 @@ _ABSENT = "not set"
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file, or None where there is no such file.
+    """The names and values of a JSON file, or None where there is no such file.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or holds something else.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_settings(path, "Remove it and run the command again.")
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); remove it and run the command again.") from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
 from ntl_hf.compare import state
-from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, TRAINING, read_json, write_json
+from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, METRICS, TRAINING, read_json, write_json
+from ntl_hf.compare.results import read_results
 from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
 
 
@@ -99,6 +101,24 @@ def test_damaged_files_are_named(cell, name):
     with pytest.raises(ValueError, match="is not valid JSON"):
         state.check([cell])
         state.is_finished(cell)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '{"settings": 3, "finished": null}', '{"settings": {}}'])
+def test_a_training_that_cannot_be_read_is_named(cell, content):
+    (cell.folder / TRAINING).write_text(content)
+    for read in (lambda: state.check([cell]), lambda: state.is_finished(cell)):
+        with pytest.raises(ValueError, match=f"{TRAINING} must hold .*emove .*run the command again"):
+            read()
+
+
+@pytest.mark.parametrize("metrics", [3, {"mae": 3}, *({"mae": {"value": x}} for x in (math.nan, "1", True, 10**400))])
+def test_metrics_that_cannot_be_read_are_named(cell, metrics):
+    folder = cell.evaluation_folder("interpolate")
+    (folder / METRICS).write_text(json.dumps({"metrics": metrics}))
+    with pytest.raises(
+        ValueError, match=f"{METRICS} must hold .*metrics.*remove the folder and run the command again"
+    ):
+        read_results([cell])
 
 
 def test_two_comparisons_at_once_are_refused(tmp_path):
