@@ -5,8 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from rich.console import Console
 
 from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf.cli.main import main
+from ntl_hf.compare.process import Slot
+from ntl_hf.compare.run import run_cells
 from ntl_hf.trainers import precision_checks
 from ntl_hf.trainers.precision_checks import (
     has_instructions,
@@ -16,7 +20,9 @@ from ntl_hf.trainers.precision_checks import (
     warn_of_slow_training,
 )
 from tests.build import make_trainer
-from tests.tiny import tiny_model
+from tests.compare.hand import make_cell, make_plan
+from tests.tiny import char_tokenizer, tiny_model
+from tests.trainers.number_head_worker import build
 
 # What `torch.cpu.get_capabilities` says of a processor with AVX2 and no more, of a Zen 4, of a Sapphire Rapids.
 AVX2 = {"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "amx_tile": False, "amx_bf16": False}
@@ -106,6 +112,35 @@ def test_every_trainer_says_it_before_training(trainer_class, asked, processor, 
     processor(AVX2)
     with pytest.warns(UserWarning, match=MESSAGE):
         trainer.train()
+
+
+@pytest.mark.parametrize("system", ["regression_head", "xval"])
+def test_number_heads_say_it_too(system, processor, tmp_path):
+    trainer = build(system, "llama", tmp_path, max_steps=1, bf16=True)
+    processor(AVX2)
+    with pytest.warns(UserWarning, match=MESSAGE):
+        trainer.train()
+
+
+def test_an_evaluation_says_it_of_the_model_as_it_was_loaded(processor, tmp_path):
+    tiny_model("llama").bfloat16().save_pretrained(tmp_path / "model")
+    char_tokenizer().save_pretrained(tmp_path / "model")
+    words = ["--model_name_or_path", str(tmp_path / "model"), "--output_dir", str(tmp_path / "out")]
+    words += ["--use_cpu", "true", "--task", "readings", "--max_eval_samples", "2"]
+    words += ["--max_new_tokens", "2", "--resamples", "20"]
+    processor(AVX2)
+    with pytest.warns(UserWarning, match=MESSAGE):
+        assert main(["evaluate", *words]) == 0
+
+
+def test_a_comparison_says_it_once_before_its_cells(processor, tmp_path):
+    processor(AVX2)
+    plan = make_plan(tmp_path)
+    cells = [make_cell(plan, name, 0, resolved={"use_cpu": True, "bf16": True}) for name in plan.variants]
+    pool = SimpleNamespace(slots=[Slot()], run=lambda *_: None)
+    with pytest.warns(UserWarning, match=MESSAGE) as caught:
+        run_cells(cells, pool, Console(stderr=True))
+    assert len([each for each in caught if "on this CPU" in str(each.message)]) == 1
 
 
 def test_a_training_in_float32_is_not_warned_of(processor, tmp_path):
