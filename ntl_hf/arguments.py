@@ -4,9 +4,11 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Any
 
 from transformers import Seq2SeqTrainingArguments, TrainingArguments
+from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_available
 from trl import SFTConfig
 
 from .config import NTLConfig
+from .redaction import redacted
 
 PREFIX = "ntl_"
 
@@ -21,6 +23,10 @@ class NTLArguments:
     def __post_init__(self) -> None:
         self.ntl_loss = self.get_ntl_config().loss  # one spelling of it, also where YAML had a list
         super().__post_init__()  # type: ignore[misc]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the stock method, and without the secrets in nested settings: trackers write this down."""
+        return {name: redacted(value) for name, value in super().to_dict().items()}  # type: ignore[misc]
 
     def get_ntl_config(self) -> NTLConfig:
         """The `NTLConfig` that the `ntl_` fields describe.
@@ -60,15 +66,26 @@ class NTLSeq2SeqTrainingArguments(_NTLFields, Seq2SeqTrainingArguments):  # type
 
 @dataclass
 class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
-    """`trl.SFTConfig` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`."""
+    """`trl.SFTConfig` with `ntl_weight`, `ntl_loss`, ... of `NTLConfig`, and `ntl_plots`.
+
+    `bf16` that is not set is TRL's True where a GPU has bfloat16, and False elsewhere and with `use_cpu`: there TRL's
+    default raises an error, or trains in a precision that most CPUs only emulate.
+    """
+
+    def __post_init__(self) -> None:
+        if self.bf16 is None and (self.use_cpu or not (is_torch_bf16_gpu_available() or is_torch_xla_available())):
+            self.bf16 = False
+        super().__post_init__()
 
 
 def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     """The settings a trainer should use: `ntl_config`, else the `ntl_` fields of `args`, else the defaults.
 
     Raises:
-        ValueError: both are given and disagree; the message names the settings.
+        ValueError: both are given and disagree, or a setting is out of range; the message names the settings.
     """
+    if ntl_config is not None:
+        ntl_config.check()  # its fields may have been set since it was made
     from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else None
     if ntl_config is None:
         return from_args or NTLConfig()

@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .json_settings import check_size, read_settings
 from .losses import NumberLoss
 
 FILE_NAME = "ntl_balance.json"
+_ADVICE = "Resume from another checkpoint, or remove the file, so that the balance starts anew."
 # Of what was known before, at each step.
 _MEMORY = 0.9
 # A term that is all but learnt has nothing to give, whatever it is multiplied by.
@@ -93,17 +95,34 @@ class Balance:
 
         Args:
             folder: the checkpoint, or None.
+
+        Raises:
+            ValueError: the file is damaged: no JSON, or sizes that are no finite numbers of 0 or more.
         """
         self._sums = self._sizes = None
         self._number_loss.scales.zero_()
         path = None if folder is None else Path(folder) / FILE_NAME
         if path is None or not path.exists():
             return
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        kind, sizes = _read(path)
         names = ("ce", *self._number_loss.names)
-        if saved["sizes"] is not None and (saved["kind"] != self._kind or set(saved["sizes"]) != set(names)):
+        if sizes is not None and (kind != self._kind or set(sizes) != set(names)):
             warnings.warn(f"{path} is of another balance than this run's, which starts anew.")
-        elif saved["sizes"] is not None:
+        elif sizes is not None:
             device = self._number_loss.scales.device
-            self._sizes = torch.tensor([saved["sizes"][name] for name in names], device=device)
+            self._sizes = torch.tensor([float(sizes[name]) for name in names], device=device)
             self._write()
+
+
+def _read(path: Path) -> tuple[str, dict[str, float] | None]:
+    """Kind and sizes of a file; `ValueError` if it is damaged, for a NaN in it would be trained into the weights."""
+    saved = read_settings(path, _ADVICE)
+    kind, sizes = saved.get("kind"), saved.get("sizes")
+    if not isinstance(kind, str) or "sizes" not in saved or not isinstance(sizes, dict | None):
+        raise ValueError(f"{path} must hold `kind`, a text, and `sizes`, names with numbers or null. {_ADVICE}")
+    try:
+        for name, size in (sizes or {}).items():
+            check_size(size, f"sizes.{name}")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} {_ADVICE}") from error
+    return kind, sizes

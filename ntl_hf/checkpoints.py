@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import FILE_NAME as SETTINGS
+from .json_settings import read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +47,12 @@ def finish_checkpoint(folder: Path, saved_by: dict[str, Any] | None = None) -> N
 
 
 def saved_by(folder: str | Path) -> dict[str, Any]:
-    """What `finish_checkpoint` was told; empty for a stock trainer's checkpoint."""
-    path = Path(folder) / MANIFEST
-    return json.loads(path.read_text(encoding="utf-8"))["saved_by"] if path.is_file() else {}
+    """What `finish_checkpoint` was told; empty for a stock trainer's checkpoint.
+
+    Raises:
+        ValueError: the manifest is damaged.
+    """
+    return _read_manifest(Path(folder))[0] if (Path(folder) / MANIFEST).is_file() else {}
 
 
 def checkpoint_problem(folder: str | Path) -> str | None:
@@ -125,8 +129,8 @@ def _named_checkpoint(folder: Path) -> str:
 
 def _manifest_problem(folder: Path) -> str | None:
     try:
-        sizes = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
-    except (ValueError, KeyError, TypeError):
+        _, sizes = _read_manifest(folder)
+    except ValueError:
         return f"its {MANIFEST} cannot be read"
     for name, size in sizes.items():
         path = folder / name
@@ -135,6 +139,16 @@ def _manifest_problem(folder: Path) -> str | None:
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size:,} bytes, not {size:,}"
     return None
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """How the checkpoint was saved, and its files with their sizes; `ValueError` if the manifest is damaged."""
+    advice = "Take another checkpoint."
+    content = read_settings(folder / MANIFEST, advice)
+    told, sizes = content.get("saved_by", {}), content.get("files")
+    if not isinstance(told, dict) or not isinstance(sizes, dict) or {type(size) for size in sizes.values()} - {int}:
+        raise ValueError(f"{folder / MANIFEST} must hold `saved_by` and `files`, names with sizes. {advice}")
+    return told, sizes
 
 
 def _delete(folder: Path) -> None:

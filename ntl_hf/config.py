@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from .config_checks import check_ranges, check_together
+from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
 
 FILE_NAME = "ntl_config.json"
+_ADVICE = "Correct the file, or take another checkpoint."
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -144,17 +146,18 @@ class NTLConfig:
 
         Raises:
             FileNotFoundError: `folder` has no `ntl_config.json`.
-            ValueError: the file is not JSON, or holds a setting that this version does not know.
+            ValueError: the file is not JSON, or holds a setting that this version does not know, or one that is
+                refused; the message has the file and the setting.
         """
         path = Path(folder) / FILE_NAME
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not valid JSON: {error}") from error
+        values = read_settings(path, _ADVICE)
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
             raise ValueError(f"{path} has settings that this version of ntl_hf does not know: {sorted(unknown)}.")
-        return cls(**values)
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error} {_ADVICE}") from error
 
     def differences(self, other: "NTLConfig") -> list[str]:
         """Describe each setting in which `other` differs: `"weight: 0.3 -> 0.5"`."""

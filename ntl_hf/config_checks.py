@@ -5,6 +5,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any
 
+from .json_settings import is_number
 from .loss_terms import PAPER_LOSSES
 
 CHOICES = {
@@ -81,8 +82,7 @@ def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
 
 
 def _check_number(name: str, value: Any, minimum: float, exclusive: bool = False, below: float = math.inf) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and (value > minimum if exclusive else value >= minimum) and value < below:
+    if is_number(value) and (value > minimum if exclusive else value >= minimum) and value < below:
         return
     bound = f"above {minimum}" if exclusive else f"{minimum} or more"
     bound += f" and below {below}" if math.isfinite(below) else ""

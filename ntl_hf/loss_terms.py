@@ -1,10 +1,11 @@
 """The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
 
-import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
+
+from .json_settings import is_number
 
 # Those of the paper, arXiv 2411.02083, and then the others; `losses` has the formulas.
 PAPER_LOSSES = ("was", "mse", "mae", "huber", "lp")
@@ -83,7 +84,7 @@ def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
     if not colon:
         return LossTerm(name.strip())
     value = _number(weight)
-    if value is None or not (math.isfinite(value) and value > 0):
+    if value is None or not (is_number(value) and value > 0):
         problem = f"the weight {weight.strip()!r} is no number above 0"
         raise _error(setting, text, start + len(name) + 1, problem)
     return LossTerm(name.strip(), value)

@@ -70,11 +70,19 @@ def test_whatever_was_written_before_the_end_is_not_whole(tmp_path_factory, writ
     assert checkpoint_problem(folder) is not None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"files": 3}', '{"files": {"a": "b"}}', "{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{", '{"files": 3}', '{"files": []}', '{"files": {"a": "b"}}', '{"files": {"a": NaN}}', "{}", "3"),
+        *('{"files": {}, "saved_by": 3}', '{"files": {}, "saved_by": ["zero"]}'),
+    ],
+)
 def test_a_manifest_that_cannot_be_read(write, content):
     folder = write(3)
     (folder / MANIFEST).write_text(content)
-    assert checkpoint_problem(folder) is not None
+    assert checkpoint_problem(folder) == f"its {MANIFEST} cannot be read"
+    with pytest.raises(ValueError, match=rf"checkpoint-3/{MANIFEST} .*Take another checkpoint"):
+        saved_by(folder)
 
 
 def test_the_manifest_lists_every_file(write):

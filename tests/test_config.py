@@ -75,6 +75,12 @@ BAD = [
     ({"weight": -0.1}, r"`{}weight` is -0\.1; it must be a finite number, 0 or more"),
     ({"weight": math.nan}, r"`{}weight` is nan"),
     ({"weight": math.inf}, r"`{}weight` is inf"),
+    # Infinite in float32, in which the losses are computed; and too large for a float.
+    ({"weight": 1e39}, r"`{}weight` is 1e\+39; it must be a finite number"),
+    ({"weight": 10**400}, r"`{}weight` is 10*; it must be a finite number"),
+    ({"loss": "was:1e39"}, r"`{}loss` is 'was:1e39'; at character 5: the weight '1e39' is no number above 0"),
+    ({"loss": {"was": math.nan}}, r"`{}loss` is 'was:nan'; at character 5"),
+    ({"loss": [{"was": True}]}, r"`{}loss` is 'was:True'; at character 5"),
     ({"weight": "0.3"}, r"`{}weight` is '0\.3'; it must be a finite number"),
     ({"weight": True}, r"`{}weight` is True"),
     ({"weight": None}, r"`{}weight` is None"),
@@ -150,7 +156,15 @@ def test_a_file_of_an_older_version_takes_the_defaults(tmp_path: Path) -> None:
     ("content", "error", "message"),
     [
         (None, FileNotFoundError, FILE_NAME),
-        ("{", ValueError, "is not valid JSON"),
+        ("{", ValueError, f"{FILE_NAME} is not valid JSON"),
+        ("[]", ValueError, rf"{FILE_NAME} must hold names and values, not \[\]\. Correct the file"),
+        ("null", ValueError, rf"{FILE_NAME} must hold names and values, not None"),
+        ('{"weight": NaN}', ValueError, rf"{FILE_NAME}: `weight` is nan.*Correct the file, or take another"),
+        ('{"weight": true}', ValueError, f"{FILE_NAME}: `weight` is True"),
+        ('{"weight": "0.3"}', ValueError, f"{FILE_NAME}: `weight` is '0.3'"),
+        ('{"weight": Infinity}', ValueError, f"{FILE_NAME}: `weight` is inf"),
+        ('{"raft_grid": [1, NaN]}', ValueError, f"{FILE_NAME}: `raft_grid` is nan"),
+        ('{"loss": "was:nan"}', ValueError, f"{FILE_NAME}: `loss` is 'was:nan'"),
         ('{"weight": 0.3, "wieght": 1}', ValueError, r"does not know: \['wieght'\]"),
         ('{"weight": -1}', ValueError, "`weight` is -1"),
     ],
@@ -266,6 +280,24 @@ def test_arguments_survive_their_own_dictionary(arguments_class: Any, tmp_path: 
     assert json.loads(arguments.to_json_string())["ntl_weight"] == 0.7
 
 
+@pytest.mark.parametrize(
+    ("has_bf16", "settings", "bf16"),
+    [
+        (False, {}, False),
+        (True, {"use_cpu": True}, False),
+        (True, {}, True),
+        (True, {"fp16": True}, False),
+        (False, {"use_cpu": True, "bf16": True}, True),
+    ],
+)
+def test_sft_is_in_bfloat16_where_a_gpu_has_it(
+    has_bf16: bool, settings: dict[str, bool], bf16: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("ntl_hf.arguments", "transformers.training_args"):
+        monkeypatch.setattr(f"{place}.is_torch_bf16_gpu_available", lambda: has_bf16)
+    assert NTLSFTConfig(str(tmp_path), **settings).bf16 is bf16
+
+
 # One source of settings
 
 
@@ -279,6 +311,13 @@ def test_config_and_arguments(arguments_class: Any, tmp_path: Path) -> None:
     assert resolve_ntl_config(set_, NTLConfig(weight=0.5, loss="mae")) == NTLConfig(weight=0.5, loss="mae")
     with pytest.raises(ValueError, match=r"disagree \(weight: 0\.5 -> 0\.2; loss: 'mae' -> 'was'\)"):
         resolve_ntl_config(set_, given_config)
+
+
+def test_a_config_that_was_changed_since_it_was_made_is_checked_again() -> None:
+    config = NTLConfig()
+    config.weight = math.nan
+    with pytest.raises(ValueError, match="`weight` is nan"):
+        resolve_ntl_config(object(), config)
 
 
 def test_config_beside_arguments_of_another_class() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.stand_ins import MAX_STEPS, patch_libraries, write_data, write_hub
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = EXAMPLES.parent / "docs" / "losses.md"
 
@@ -104,3 +106,25 @@ def test_grpo_is_rewarded_for_its_numbers(tmp_path: Path) -> None:
     assert len(rewards) == 2 and all(-1 <= reward < 0 for reward in rewards)
     # The digits alone are learnt at once: most answers are numbers.
     assert float(re.findall(pattern, done.stdout)[0][2]) < 50
+
+
+# Those that need nothing but a model and data of the hub, or make their own.
+TRAINING = {"train_sft.py": ["DATA"], "train_t5.py": []}
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_it_trains_as_it_stands_on_a_machine_without_a_gpu(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("trl", reason="TRL is not installed")
+    write_hub(tmp_path / "hub")
+    write_data(tmp_path / "DATA")
+    monkeypatch.chdir(tmp_path)
+    # Two steps of it; devices and precision are the script's own.
+    patch_libraries(monkeypatch, tmp_path / "hub")
+    monkeypatch.setattr("sys.argv", [name, *TRAINING[name]])
+    trainer = runpy.run_path(str(EXAMPLES / name), run_name="__main__")["trainer"]
+    assert trainer.state.global_step == MAX_STEPS and trainer.args.device.type == "cpu"
+    # What most CPUs only emulate.
+    assert not trainer.args.bf16 and not trainer.args.fp16
+    assert {str(parameter.dtype) for parameter in trainer.model.parameters()} == {"torch.float32"}

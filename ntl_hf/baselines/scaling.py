@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..json_settings import is_number
+
 KINDS = ("none", "range", "signed_log")
 # xVal rescales its numbers to [-5, 5].
 _LIMIT = 5.0
@@ -35,8 +37,8 @@ class NumberScaling:
         if self.kind not in KINDS:
             raise ValueError(f"Unknown number scaling {self.kind!r}; there are {', '.join(KINDS)}.")
         # A denormal number would overflow where it divides.
-        if not torch.finfo(torch.float32).tiny <= self.largest <= _LARGEST:
-            raise ValueError(f"`largest` is {self.largest}; it must be a positive number within float32.")
+        if not is_number(self.largest) or self.largest < torch.finfo(torch.float32).tiny:
+            raise ValueError(f"`largest` is {self.largest!r}; it must be a positive number within float32.")
 
     def scale(self, values: Tensor) -> Tensor:
         """From numbers of the text to those of the head: float32, same shape."""
@@ -68,6 +70,8 @@ class NumberScaling:
         Raises:
             ValueError: the settings are not those of a scaling.
         """
+        if not isinstance(settings, dict):
+            raise ValueError(f"The number scaling is {settings!r}; it must have `kind` and `largest`.")
         unknown = settings.keys() - {"kind", "largest"}
         if unknown:
             raise ValueError(f"A number scaling has no settings {sorted(unknown)}; it has `kind` and `largest`.")

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from ..redaction import redacted_text
+
 USAGE = 2
 
 
@@ -19,7 +21,7 @@ def report(error: UsageError) -> int:
         print_error(str(error))
     if "TORCHELASTIC_ERROR_FILE" in os.environ:
         # Most likely all say the same as process 0. If not, torchrun, or our launcher, finds it here.
-        told = {"message": str(error), "timestamp": int(time.time())}
+        told = {"message": redacted_text(str(error)), "timestamp": int(time.time())}
         Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(told), encoding="utf-8")
     return USAGE
 

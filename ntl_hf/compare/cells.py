@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import debug
 from ..cli.errors import UsageError
+from ..redaction import redacted
 from .folder import CELLS, EVALUATION
 from .plan import Plan, Settings, slug
 from .settings import load_recipe, parse, read_words
@@ -27,7 +28,6 @@ _NO_MATTER = (
     "env",
     "push_to_hub",
 )
-_SECRET = "_token"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Cell:
     """One variant on one seed.
 
     Attributes:
-        recipe: all keys and values, as for the command's `--config`.
+        recipe: all keys and values, as for the command's `--config`; alone with what is secret of them.
         settings: of these, what the run depends on, as they were parsed.
         ntl: the number loss that they ask for, the fields of `NTLConfig`.
         resolved: all settings of the argument classes, defaults too.
@@ -54,8 +54,8 @@ class Cell:
 
     @property
     def public_recipe(self) -> Settings:
-        """The recipe without tokens of access, to be written down."""
-        return {key: value for key, value in self.recipe.items() if not key.endswith(_SECRET)}
+        """The recipe without secrets and without `env`, to be written down."""
+        return dict(redacted(self.recipe))
 
     @property
     def name(self) -> str:
@@ -122,8 +122,8 @@ def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Setting
 
 
 def _resolve(arguments: tuple[Any, ...]) -> Settings:
-    names = [(part, each.name) for part in arguments for each in fields(part) if not each.name.endswith(_SECRET)]
-    return {name: _plain(getattr(part, name, None)) for part, name in names}
+    names = [(part, each.name) for part in arguments for each in fields(part)]
+    return dict(redacted({name: _plain(getattr(part, name, None)) for part, name in names}))
 
 
 def _plain(value: Any) -> Any:

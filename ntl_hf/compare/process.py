@@ -12,6 +12,8 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
+from ..redaction import redacted_text
+
 DONE, FAILED, REFUSED, INTERRUPTED = "done", "failed", "refused", "interrupted"
 
 Tell = Callable[[float], None]
@@ -55,11 +57,16 @@ def enter(work: Callable[[Any, Tell], None], item: Any, pipe: Any, slot: Slot, l
     except InterruptedRunError:
         say(INTERRUPTED)
     except RefusedError as error:
-        traceback.print_exc()
-        say(REFUSED, " ".join(str(error).split()))
+        _print_error()
+        say(REFUSED, redacted_text(" ".join(str(error).split())))
     except Exception as error:
-        traceback.print_exc()
-        say(FAILED, traceback.format_exception_only(error)[-1].strip().splitlines()[0])
+        _print_error()
+        say(FAILED, redacted_text(traceback.format_exception_only(error)[-1].strip().splitlines()[0]))
+
+
+def _print_error() -> None:
+    """Into the log; addresses with a login are in the messages of libraries."""
+    print(redacted_text(traceback.format_exc()), end="", file=sys.stderr)
 
 
 def _write_to(log: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import NTLConfig
+from ..redaction import redacted
 from .cells import Cell
 from .plan import Plan
 from .results import Result, read_results
@@ -91,7 +92,7 @@ def _sections(
         )
     sections += ["## What was trained", _SETTINGS_NOTE, _settings_table(plan, results)]
     for evaluation, settings in plan.evaluations.items():
-        fields = ", ".join(f"{key}: {value}" for key, value in settings.items())
+        fields = ", ".join(f"{key}: {value}" for key, value in redacted(settings).items())
         sections += [f"## {evaluation}", fields, scores_table(plan, scores, evaluation, count_cells(results))]
         if plan.others:
             sections.append(differences_table(plan, scores, evaluation))

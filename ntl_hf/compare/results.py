@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import FILE_NAME
+from ..json_settings import is_number
 from .cells import Cell
 from .folder import CELL, METRICS, PREDICTIONS, read_json
 from .state import check_loss, is_finished
@@ -96,8 +97,18 @@ def _read_evaluation(folder: Path) -> Evaluation:
     content = read_json(folder / METRICS)
     if content is None:
         raise ValueError(f"{folder} has no {METRICS}; remove the folder and run the command again.")
-    metrics = {name: score["value"] for name, score in content["metrics"].items()}
+    try:
+        metrics = {name: score["value"] for name, score in content["metrics"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder, "`metrics` with a `value` each") from error
+    for name, value in metrics.items():
+        if value is not None and not is_number(value):
+            raise _damaged(folder, f"a finite number or null as `metrics.{name}.value`, not {value!r}")
     return Evaluation(metrics, content.get("number_distribution"), folder / PREDICTIONS)
+
+
+def _damaged(folder: Path, wanted: str) -> ValueError:
+    return ValueError(f"{folder / METRICS} must hold {wanted}; remove the folder and run the command again.")
 
 
 def read_rows(path: Path) -> Rows:

@@ -65,6 +65,10 @@ def run_cells(cells: Sequence[Cell], pool: Pool, console: Console) -> Finish:
         console.print(f"{finish.skipped} of {len(cells)} cells are finished and skipped.", highlight=False)
     if not todo:
         return finish
+    # Here and not by every cell into its log: the imports are those that have read the cells' settings.
+    from ..trainers.precision_checks import warn_of_slow_settings
+
+    warn_of_slow_settings(cell.resolved for cell in todo)
     shares = [0.0] * len(todo)
     columns = (TextColumn("Cells"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:

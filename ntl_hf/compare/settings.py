@@ -1,5 +1,6 @@
 """Settings on their way to the argument classes: a recipe, what a comparison sets over it, and the command line."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 
 from ..cli.errors import UsageError
+from ..redaction import redacted
 from .plan import RESERVED, Plan, Settings, nearest
 
 
@@ -24,16 +26,28 @@ def parse(classes: Any, recipe: Settings, where: str, words: Sequence[str] = ())
     for key in recipe:
         if key not in known and key != "env":
             raise UsageError(f"{where}: unknown key '{key}'.{nearest(key, known)}")
+    parser = RecipeParser(classes)
+    # What holds a secret goes to the parser as it is, and into no file.
+    public = {key: value for key, value in recipe.items() if redacted({key: value}) == {key: value}}
+    secret = {key: value for key, value in recipe.items() if key not in public}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recipe.yaml"
-        path.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        path.write_text(yaml.safe_dump(public, sort_keys=False, allow_unicode=True), encoding="utf-8")
         try:
-            return RecipeParser(classes).parse(["--config", str(path), *words])
+            _set_environment(secret.pop("env", {}))
+            parser.set_defaults_with_config(**secret)
+            return parser.parse(["--config", str(path), *words])
         except UsageError as error:
             message = str(error)
             raise UsageError(
                 message.replace(str(path), where) if str(path) in message else f"{where}: {message}"
             ) from error
+
+
+def _set_environment(variables: Any) -> None:
+    if not isinstance(variables, dict):
+        raise UsageError("`env` must hold names and values, such as {HF_HUB_OFFLINE: 1}.")
+    os.environ.update({str(name): str(value) for name, value in variables.items()})
 
 
 def known_keys(classes: Any) -> list[str]:

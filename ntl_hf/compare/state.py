@@ -14,7 +14,7 @@ _LOCK = ".lock"
 
 def is_trained(cell: Cell) -> bool:
     """Whether the training of a cell has come to its end."""
-    return bool((read_json(cell.folder / TRAINING) or {}).get("finished"))
+    return bool((_read_training(cell) or {}).get("finished"))
 
 
 def missing_evaluations(cell: Cell) -> list[str]:
@@ -34,7 +34,7 @@ def check(cells: Sequence[Cell]) -> None:
         ValueError: naming the cell, the setting that differs and what to do.
     """
     for cell in cells:
-        training = read_json(cell.folder / TRAINING)
+        training = _read_training(cell)
         if training is None:
             _check_is_ours(cell)
             continue
@@ -68,6 +68,16 @@ def check_loss(cell: Cell) -> None:
                 f"The cell '{cell.name}' was trained with `ntl_{key}` {was!r}, but its variant asks for {asked!r}; "
                 f"remove {cell.folder}."
             )
+
+
+def _read_training(cell: Cell) -> dict[str, Any] | None:
+    path = cell.folder / TRAINING
+    content = read_json(path)
+    if content is not None and not (isinstance(content.get("settings"), dict) and "finished" in content):
+        raise ValueError(
+            f"{path} must hold `settings` and `finished`; remove {cell.folder} and run the command again."
+        )
+    return content
 
 
 def _check_is_ours(cell: Cell) -> None:

@@ -17,6 +17,8 @@ from ..evaluation.decoded import decoded_columns
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums
 from ..number_text import answer_number
+from ..redaction import redacted
+from ..trainers.precision_checks import dtypes_of, warn_of_slow_dtypes
 from .answering import answering_for
 from .data import DataArguments, load_eval_data
 from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
@@ -63,7 +65,10 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
     answering = answering_for(model, tokenizer, rows, data_args, args)
-    model.to(_device(args))
+    device = _device(args)
+    model.to(device)
+    if device.type == "cpu":
+        warn_of_slow_dtypes(dtypes_of(model))
     _make_free(folder)
     set_seed(args.seed)
     texts = answering.texts()
@@ -101,7 +106,7 @@ def _run_harness(
         max_new_tokens=args.max_new_tokens,
         limit=data_args.max_eval_samples,
     )
-    results = {"model": args.model_name_or_path, **results}
+    results = {"model": redacted(args.model_name_or_path), **results}
     write_results(folder, results)
     return results
 
@@ -166,11 +171,11 @@ def _report(
         **({} if sums is None else score_sums(sums, **bootstrap)),
     }
     content = {
-        "model": args.model_name_or_path,
+        "model": redacted(args.model_name_or_path),
         "rows": len(rows),
         "metrics": to_json(scores),
         "number_distribution": None if sums is None else sums.number_distribution(),
-        "settings": {**_set_fields(data_args), **asdict(args)},
+        "settings": redacted({**_set_fields(data_args), **asdict(args)}),
     }
     # Last: its being there says that all is.
     (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

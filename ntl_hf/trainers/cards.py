@@ -10,6 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, Offl
 from ..baselines.adapted import system_of
 from ..baselines.card import system_section
 from ..model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
+from ..redaction import keep_out_of_files
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class NTLCardMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # `training_args.bin` lies in every checkpoint, and goes to the hub with it.
+        keep_out_of_files(self.args)
         self._base_was_folder = is_from_folder(self.model)
 
     # ---- The card ----

@@ -41,6 +41,7 @@ from .head_choice import HeadChoice
 from .layout_checks import check_layouts
 from .model_checks import disagreement
 from .plots import NTLPlotsMixin
+from .precision_checks import warn_of_slow_training
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -179,6 +180,7 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         """
         self._meters["train"] = ComponentMeter(self.objective.term_names)
         self.check_training_data()
+        warn_of_slow_training(self)
         checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
         check_same_everywhere(self.ntl_config, checkpoint)
         if checkpoint is not None:

@@ -13,6 +13,7 @@ from ..baselines.collate import NumberCollator
 from ..baselines.mixing import check_adapter
 from ..baselines.regression_head.model import is_regression_head
 from ..baselines.scaling import NumberScaling
+from ..baselines.xval.mixin import check_settings
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX, shift_labels
@@ -20,6 +21,7 @@ from ..lora import with_adapter
 from ..quantized import keep_differentiable
 from .checks import check_fsdp_in_force, check_parallelism, check_same_everywhere
 from .number_checks import check_number_dataset, check_numbers
+from .precision_checks import warn_of_slow_training
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -95,6 +97,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         """
         self._parts, self._steps = None, 0
         self.check_training_data()
+        warn_of_slow_training(self)
         checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
         check_same_everywhere(self.ntl_config, checkpoint)
         if checkpoint is not None:
@@ -218,9 +221,12 @@ def _system(trainer: Any) -> str:
         raise ValueError(
             "`NumberHeadTrainer` has a loss of its own; remove `label_smoothing_factor` and `compute_loss_func`."
         )
-    if is_regression_head(trainer.model.config):
+    config = trainer.model.config
+    if is_regression_head(config):
+        NumberScaling.from_dict(config.number_scaling)
         return "regression_head"
-    if system_of(trainer.model.config) == "xval":
+    if system_of(config) == "xval":
+        check_settings(config.num_token_id, config.number_weight, config.number_scaling)
         return "xval"
     raise ValueError(
         f"`NumberHeadTrainer` is for models of `load_regression_head` and `load_xval`, not {type(trainer.model)}. "

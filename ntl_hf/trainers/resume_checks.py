@@ -1,6 +1,5 @@
 """What a checkpoint must share with the run that resumes it; else the stock trainers fail late, or go on quietly."""
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from ..checkpoints import saved_by
+from ..json_settings import read_settings
 
 # By what families of models call it: kind, width, depth, vocabulary.
 _SHAPE = ("model_type", "hidden_size", "n_embd", "d_model", "num_hidden_layers", "n_layer", "num_layers", "vocab_size")
@@ -48,7 +48,8 @@ def check_same_model(folder: Path, model: nn.Module) -> None:
 
 def check_same_deepspeed(folder: Path, parallelism: dict[str, Any]) -> None:
     """Raise `ValueError` if a checkpoint cannot be read because of DeepSpeed, which splits it among the processes."""
-    saved = saved_by(folder)
+    told = saved_by(folder)
+    saved = {name: told.get(name) for name in parallelism} if told else {}
     if saved and saved != parallelism and "DEEPSPEED" in (saved["distributed_type"], parallelism["distributed_type"]):
         raise ValueError(
             f"{folder} was saved by {_described(saved)}, this run has {_described(parallelism)}: DeepSpeed resumes "
@@ -73,7 +74,7 @@ def _active_adapter(model: Any) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_settings(path, "Resume from another checkpoint.") if path.is_file() else {}
 
 
 def _described(parallelism: dict[str, Any]) -> str:

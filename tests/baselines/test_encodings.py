@@ -70,6 +70,10 @@ def test_encodings_equal_a_loop(value, largest, pairs, log):
         (("loud", 1.0, 4), "no number encoding 'loud'; there are float, log, none"),
         (("float", 0.0, 4), "must be a positive number"),
         (("log", math.inf, 4), "must be a positive number"),
+        (("log", math.nan, 4), "must be a positive number"),
+        (("log", "3", 4), "'3'; it must be a positive number"),
+        (("float", True, 4), "True; it must be a positive number"),
+        (("float", 10**400, 4), "must be a positive number"),
         (("log", 10.0, 5), "even width, not 5"),
     ],
 )
@@ -86,7 +90,10 @@ def test_log_needs_a_largest_above_one():
 
 @pytest.mark.parametrize(
     "tokens",
-    [None, {}, {"first_id": 1, "low": 0}, {"first_id": 1.5, "low": 0, "high": 1}, "tokens"],
+    [
+        *(None, {}, "tokens", {"first_id": 1, "low": 0}, {"first_id": 1.5, "low": 0, "high": 1}),
+        {"first_id": 1, "low": False, "high": True},
+    ],
 )
 def test_incomplete_blocks_are_refused(tokens):
     with pytest.raises(ValueError, match="must have the whole numbers first_id, low, high"):

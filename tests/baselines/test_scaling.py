@@ -96,8 +96,11 @@ def test_wrong_settings_are_refused():
     ):
         with pytest.raises(ValueError, match="'log'; there are none, range, signed_log"):
             make("log")
-    for largest in (0, -1, math.inf, math.nan, 1e39, 1e-46):
+    for largest in (0, -1, math.inf, math.nan, 1e39, 1e-46, 10**400, True, "5", None):
         with pytest.raises(ValueError, match="positive number within float32"):
             NumberScaling("range", largest)
+    for settings in (None, ["range", 5], "range"):
+        with pytest.raises(ValueError, match="it must have `kind` and `largest`"):
+            NumberScaling.from_dict(settings)
     with pytest.raises(ValueError, match=r"no settings \['size'\]"):
         NumberScaling.from_dict({"kind": "none", "size": 1})

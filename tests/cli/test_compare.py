@@ -233,3 +233,33 @@ def test_help(capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["compare", "--help"])
     assert exit_.value.code == 0 and "--report_only" in capsys.readouterr().out
+
+
+def files_with(text, folder):
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def test_no_file_holds_a_secret_and_the_runs_get_it_all_the_same(compare, tmp_path, capfd):
+    """From `env`, nested settings, options of the command line and an evaluation; in every file of the folder."""
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    secret = "s3cr3t"
+    recipe = {
+        "env": {"NTL_SECRET_OF_A_TEST": f"{secret}-env"},
+        "hub_token": f"{secret}-hub",
+        "model_init_kwargs": {"token": f"{secret}-init"},
+        # Written down by transformers at the start of a training.
+        "report_to": "tensorboard",
+        "run_name": f"https://me:{secret}-run@host/name",
+        "save_steps": 2,
+    }
+    evaluations = {"test": {"max_eval_samples": 4, "max_new_tokens": 4, "answer_mark": f"https://x:{secret}-mark@y"}}
+    path = compare(recipe, evaluations=evaluations, seeds=[1])
+    assert run(path) == 0, capfd.readouterr().err
+    cells = list((tmp_path / "compared" / "cells").iterdir())
+    assert len(cells) == 2 and all((cell / "checkpoint-4" / "training_args.bin").exists() for cell in cells)
+    assert not files_with(secret, tmp_path / "compared")
+    # The same command with another token is the same comparison.
+    recipe["model_init_kwargs"] = {"token": f"{secret}-new"}
+    recipe["env"] = {}
+    assert run(compare(recipe, evaluations=evaluations, seeds=[1])) == 0
+    assert "2 of 2 cells are finished and skipped" in capfd.readouterr().err

@@ -40,6 +40,7 @@ def test_the_name_of_a_variant_says_what_it_is(path):
 @every_comparison
 def test_it_says_what_it_is_for_and_whether_it_was_run(path):
     first, second = path.read_text().splitlines()[:2]
-    assert re.fullmatch(r"# Hardware: .+\. (Not run yet; the tests parse it|Run as it stands; .+)\.", first), first
+    runs = r"Not run yet; the tests parse it|Run (as it stands|in bfloat16); .+"
+    assert re.fullmatch(rf"# Hardware: .+\. ({runs})\.", first), first
     assert second == f"# Command: ntl-hf compare --config {path.relative_to(ROOT).as_posix()}"
     assert str(read_plan(path).output_dir) == f"outputs/{path.parent.name}-{path.stem}"

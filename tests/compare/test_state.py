@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
 from ntl_hf.compare import state
-from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, TRAINING, read_json, write_json
+from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, METRICS, TRAINING, read_json, write_json
+from ntl_hf.compare.results import read_results
 from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
 
 
@@ -101,6 +103,24 @@ def test_damaged_files_are_named(cell, name):
         state.is_finished(cell)
 
 
+@pytest.mark.parametrize("content", ["[]", "3", '{"settings": 3, "finished": null}', '{"settings": {}}'])
+def test_a_training_that_cannot_be_read_is_named(cell, content):
+    (cell.folder / TRAINING).write_text(content)
+    for read in (lambda: state.check([cell]), lambda: state.is_finished(cell)):
+        with pytest.raises(ValueError, match=f"{TRAINING} must hold .*emove .*run the command again"):
+            read()
+
+
+@pytest.mark.parametrize("metrics", [3, {"mae": 3}, *({"mae": {"value": x}} for x in (math.nan, "1", True, 10**400))])
+def test_metrics_that_cannot_be_read_are_named(cell, metrics):
+    folder = cell.evaluation_folder("interpolate")
+    (folder / METRICS).write_text(json.dumps({"metrics": metrics}))
+    with pytest.raises(
+        ValueError, match=f"{METRICS} must hold .*metrics.*remove the folder and run the command again"
+    ):
+        read_results([cell])
+
+
 def test_two_comparisons_at_once_are_refused(tmp_path):
     pytest.importorskip("fcntl")
     with (
@@ -125,3 +145,20 @@ def test_settings_that_an_older_version_did_not_have_are_their_defaults(cell):
     state.check([cell])
     with pytest.raises(ValueError, match=r"was trained with `ntl_gaussian_sigma` 0\.0"):
         state.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
+
+
+def test_secrets_are_neither_written_nor_compared(cell):
+    """A token that was renewed is no other setting, nor is one that an older version has written down."""
+    secret = {"token": "s3cr3t", "attn_implementation": "eager"}
+    ours = dataclasses.replace(cell, settings={**cell.settings, "model_init_kwargs": secret})
+    write_json(cell.folder / TRAINING, {"settings": ours.settings, "finished": "now"})
+    assert "s3cr3t" not in (cell.folder / TRAINING).read_text()
+    assert read_json(cell.folder / TRAINING)["settings"]["model_init_kwargs"] == {"attn_implementation": "eager"}
+    renewed = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {**secret, "token": "new"}})
+    for settings in (ours.settings, renewed.settings):
+        (cell.folder / TRAINING).write_text(json.dumps({"settings": settings, "finished": "now"}))
+        state.check([ours, renewed])
+    other = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {"token": "s3cr3t"}})
+    with pytest.raises(ValueError, match="`model_init_kwargs` was") as error:
+        state.check([other])
+    assert "s3cr3t" not in str(error.value)

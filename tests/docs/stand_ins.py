@@ -61,7 +61,7 @@ def write_workspace(folder: Path) -> None:
     for name in ("recipes", "examples"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in DATA_FOLDERS:
-        _write_data(folder / name)
+        write_data(folder / name)
     for name in MODEL_FOLDERS:
         _save(folder / name, "llama-tied", char_tokenizer())
     for name in T5_FOLDERS:
@@ -74,7 +74,11 @@ def write_workspace(folder: Path) -> None:
 
 
 def patch_libraries(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
-    """Read models from `hub` and data sets from here; end each training after `MAX_STEPS` steps, on the CPU."""
+    """Read models from `hub` and data sets from here; end each training after `MAX_STEPS` steps.
+
+    There is no GPU to be seen: a block that names no device must run on a machine without one.
+    """
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
     monkeypatch.setenv("HF_HUB_CACHE", str(hub))
     load = datasets.load_dataset
@@ -84,7 +88,7 @@ def patch_libraries(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
 
     def short(self: Any) -> None:
         self.max_steps = MAX_STEPS if self.max_steps < 0 else min(self.max_steps, MAX_STEPS)
-        self.use_cpu, self.disable_tqdm = True, True
+        self.disable_tqdm = True
         prepare(self)
 
     monkeypatch.setattr(TrainingArguments, "__post_init__", short)
@@ -131,7 +135,7 @@ def _save(folder: Path, kind: str, tokenizer: Any) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _write_data(folder: Path) -> None:
+def write_data(folder: Path) -> None:
     """GSM8K's files, and DeepMind Mathematics', of one module."""
     folder.mkdir(parents=True)
     for split in ("train", "test"):

@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from ntl_hf import NTLConfig, NTLoss, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from ntl_hf.balance import FILE_NAME, Balance
+from ntl_hf.checkpoints import finish_checkpoint
 from ntl_hf.losses import NumberLoss
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients
@@ -207,6 +208,39 @@ def test_balance_goes_on_from_a_checkpoint(balance, tmp_path):
     # A new training starts anew.
     resumed._balance.load(None)
     assert resumed.objective.number_loss.scales.eq(0).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"kind": "loss", "sizes": {"ce": NaN, "crps": 1.0, "number": 1.0}}', "`sizes.ce` is nan"),
+        ('{"kind": "loss", "sizes": {"ce": 1.0, "crps": Infinity, "number": 1.0}}', "`sizes.crps` is inf"),
+        ('{"kind": "loss", "sizes": {"ce": 1.0, "crps": 1.0, "number": -1.0}}', r"`sizes.number` is -1\.0"),
+        ('{"kind": "loss", "sizes": {"ce": true, "crps": 1.0, "number": 1.0}}', "`sizes.ce` is True"),
+        ('{"kind": "loss", "sizes": {"ce": "1", "crps": 1.0, "number": 1.0}}', "`sizes.ce` is '1'"),
+        ('{"kind": "loss", "sizes": {"ce": 1e39, "crps": 1.0, "number": 1.0}}', r"`sizes.ce` is 1e\+39"),
+        ('{"kind": "loss", "sizes": [1, 2, 3]}', "must hold `kind`"),
+        ('{"kind": 3, "sizes": null}', "must hold `kind`"),
+        ('{"kind": "loss"}', "must hold `kind`"),
+        ("[]", r"must hold names and values, not \[\]"),
+        ("{", "is not valid JSON"),
+    ],
+)
+def test_a_damaged_balance_is_refused_before_training(content, message, tmp_path):
+    """A NaN in it would make every weight NaN, and the run would end as if all was well."""
+    saving = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}
+    trainer, model = build(NTLTrainer, tmp_path, arguments=saving, **BALANCED, balance="loss")
+    checkpoint = tmp_path / "checkpoint-1"
+    checkpoint.mkdir()
+    trainer.state.save_to_json(str(checkpoint / "trainer_state.json"))
+    model.config.save_pretrained(checkpoint)
+    NTLConfig(**BALANCED, balance="loss").save(checkpoint)
+    (checkpoint / FILE_NAME).write_text(content)
+    finish_checkpoint(checkpoint)
+    before = parameters(trainer.model)
+    with pytest.raises(ValueError, match=f"{FILE_NAME}.*{message}.*Resume from another checkpoint, or remove"):
+        trainer.train(str(checkpoint))
+    assert relative_difference(parameters(trainer.model), before) == 0
 
 
 def test_without_balance_nothing_is_written(tmp_path):

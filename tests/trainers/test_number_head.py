@@ -1,5 +1,6 @@
 """`NumberHeadTrainer`: one loss however the rows are spread, resuming, adapters, what is saved and what is refused."""
 
+import math
 import os
 import subprocess
 import sys
@@ -302,6 +303,24 @@ def test_streams_are_trained_on(tmp_path):
     trainer.train_dataset = IterableDataset.from_generator(lambda: iter(rows))
     trainer.train()
     assert trainer.state.global_step == 1
+
+
+@pytest.mark.parametrize("saved", [{"kind": "range", "largest": math.nan}, {"kind": "range", "largest": True}, [5.0]])
+@pytest.mark.parametrize("system", ["regression_head", "xval"])
+def test_a_damaged_scaling_is_refused_before_training(system, saved, tmp_path):
+    """As a `config.json` may hold it; a NaN there would make every weight NaN."""
+    trainer = build(system, "llama", tmp_path)
+    trainer.model.config.number_scaling = saved
+    with pytest.raises(ValueError, match=r"`largest` is|it must have `kind` and `largest`"):
+        NumberHeadTrainer(trainer.model, trainer.args, train_dataset=trainer.train_dataset)
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -1.0, True])
+def test_a_damaged_weight_of_xval_is_refused_before_training(weight, tmp_path):
+    trainer = build("xval", "llama", tmp_path)
+    trainer.model.config.number_weight = weight
+    with pytest.raises(ValueError, match="`number_weight` is"):
+        NumberHeadTrainer(trainer.model, trainer.args, train_dataset=trainer.train_dataset)
 
 
 def test_models_and_settings_that_are_not_for_it_are_refused(tmp_path):

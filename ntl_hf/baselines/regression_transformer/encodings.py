@@ -1,11 +1,12 @@
 """What a Regression Transformer adds to the embeddings of digits: their value, as digit and place have it."""
 
-from math import isfinite, log
+from math import log
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...json_settings import is_number
 from .number_tokens import NumberTokens
 
 ENCODINGS = ("float", "log", "none")
@@ -26,7 +27,7 @@ def read_number_tokens(settings: Any) -> NumberTokens:
     """
     given = settings if isinstance(settings, dict) else getattr(settings, "__dict__", {})
     names = ("first_id", "low", "high")
-    if not all(isinstance(given.get(name), int) for name in names):
+    if not all(type(given.get(name)) is int for name in names):
         raise ValueError(f"`number_tokens` must have the whole numbers {', '.join(names)}, not {settings!r}.")
     tokens = NumberTokens(*(given[name] for name in names))
     if tokens.first_id < 0 or not -_MOST_PLACES <= tokens.low <= 0 <= tokens.high <= _MOST_PLACES:
@@ -46,8 +47,8 @@ def check_encoding(encoding: str, largest: float, width: int) -> None:
     """Raise `ValueError` for an unknown encoding, a `largest` that is not positive, or embeddings of odd width."""
     if encoding not in ENCODINGS:
         raise ValueError(f"There is no number encoding '{encoding}'; there are {', '.join(ENCODINGS)}.")
-    if not (isfinite(largest) and largest > 0):
-        raise ValueError(f"`number_encoding_largest` is {largest}; it must be a positive number.")
+    if not is_number(largest) or largest <= 0:
+        raise ValueError(f"`number_encoding_largest` is {largest!r}; it must be a positive number.")
     if encoding == "log" and largest <= 1:
         raise ValueError(f"`number_encoding_largest` is {largest}; for the encoding 'log' it must be above 1.")
     if encoding != "none" and width % 2:

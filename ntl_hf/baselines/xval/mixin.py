@@ -1,6 +1,5 @@
 """`XValMixin`: what makes xVal of a language model."""
 
-from math import isfinite
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
+from ...json_settings import is_number
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
 from .generate import NumberSteps
@@ -29,7 +29,7 @@ class XValMixin(NumberSteps, EmbeddingMixin):
     """
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
-        check_settings(config.num_token_id, config.number_weight)
+        check_settings(config.num_token_id, config.number_weight, config.number_scaling)
         super().__init__(config, *args, **kwargs)
         # Quantisers leave these alone.
         self._keep_in_fp32_modules.add("number_head")
@@ -138,9 +138,10 @@ class XValMixin(NumberSteps, EmbeddingMixin):
         return 0.0 if aux is None else coefficient * aux
 
 
-def check_settings(num_token_id: Any, number_weight: float) -> None:
-    """Raise `ValueError` without a token id for `[NUM]`, or for a weight that is none."""
-    if not isinstance(num_token_id, int) or num_token_id < 0:
+def check_settings(num_token_id: Any, number_weight: float, scaling: Any = None) -> None:
+    """Raise `ValueError` without a token id for `[NUM]`, or for a weight or a config's scaling that is none."""
+    if type(num_token_id) is not int or num_token_id < 0:
         raise ValueError(f"`num_token_id` is {num_token_id!r}; it must be the token id of [NUM].")
-    if not (isfinite(number_weight) and number_weight >= 0):
-        raise ValueError(f"`number_weight` is {number_weight}; it must be a number that is not negative.")
+    if not is_number(number_weight) or number_weight < 0:
+        raise ValueError(f"`number_weight` is {number_weight!r}; it must be a number that is not negative.")
+    NumberScaling.from_dict(scaling or {})

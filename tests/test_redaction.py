@@ -1,0 +1,95 @@
+"""What is written down holds no secret: by the name of a setting, by the looks of a text."""
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from ntl_hf import NTLSFTConfig, NTLTrainingArguments
+from ntl_hf.arguments import NTLSeq2SeqTrainingArguments
+from ntl_hf.redaction import Secret, is_secret, keep_out_of_files, redacted, redacted_text
+from ntl_hf.scripts import evaluate, sft, train
+
+SECRET = "s3cr3t-v4lue"
+# Names with "token" or "key" in them that are no secrets; all others of the argument classes are looked at below.
+HARMLESS = ("eos_token", "pad_token", "image_token", "decoder_start_token", "max_new_tokens", "add_digit_tokens")
+
+
+SECRETS = (
+    *("token", "hub_token", "HF_TOKEN", "hfToken", "use_auth_token", "api_key", "apiKey", "WANDB_API_KEY", "key"),
+    *("password", "PGPASSWORD", "db_password", "AWS_SECRET_ACCESS_KEY", "secret", "client_secret", "env"),
+)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_names_of_secrets(name):
+    assert is_secret(name)
+    assert redacted({"kept": 1, name: SECRET}) == {"kept": 1} == redacted({"kept": 1, name: {"X": SECRET}})
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_names_that_are_none(name):
+    assert redacted({name: "value"}) == {name: "value"}
+
+
+def test_of_all_settings_of_the_commands_two_are_secrets():
+    from ntl_hf.compare.settings import known_keys
+
+    names = {name for script in (sft, train, evaluate) for name in known_keys(script.ARGUMENT_CLASSES)}
+    assert {name for name in names if is_secret(name)} <= {"hub_token", "push_to_hub_token"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"https://me:{SECRET}@host/x.csv", "https://host/x.csv"),
+        (f"https://{SECRET}@host/x", "https://host/x"),
+        (f"postgres://me:{SECRET}@host/d", "postgres://host/d"),
+        (f"https://host/x?token={SECRET}&y=1", "https://host/x?token=<redacted>&y=1"),
+        (f"https://host/x?X-Amz-Signature={SECRET}", "https://host/x?X-Amz-Signature=<redacted>"),
+        (f"pretrained=x,api_key={SECRET},batch=2", "pretrained=x,api_key=<redacted>,batch=2"),
+        (f'{{"token": "{SECRET}", "a": 1}}', '{"a": 1}'),
+        ("with hf_abcDEF0123456789 in it", "with <redacted> in it"),
+        ("ghp_abcdefghij0123456789", "<redacted>"),
+        ("sk-abcdefghij0123456789", "<redacted>"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer <redacted>"),
+    ],
+)
+def test_texts_that_hold_one(text, kept):
+    assert redacted_text(text) == kept
+    assert redacted({"a": [{"b": text}]}) == {"a": [{"b": kept}]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hf_transformers", "git+ssh://git@host/x", "hf://datasets/a/b@main", "{q} = ", '{"a":1}', "[1,2]"],
+)
+def test_texts_that_hold_none(text):
+    assert redacted_text(text) == text
+
+
+def test_the_rest_is_as_it_was():
+    settings = {"a": [1, 2.5, None, True], "b": {}, "c": {"token": True}, "token": None, "d": {"x": {"token": SECRET}}}
+    assert redacted(settings) == {"a": [1, 2.5, None, True], "b": {}, "c": {"token": True}, "token": None}
+    assert settings["d"] == {"x": {"token": SECRET}}
+
+
+def test_a_secret_is_a_text_that_is_not_pickled():
+    secret = Secret(SECRET)
+    assert secret == SECRET == copy.copy(secret) == copy.deepcopy(secret) and isinstance(copy.copy(secret), Secret)
+    assert pickle.loads(pickle.dumps({"a": secret})) == {"a": None}
+
+
+@pytest.mark.parametrize("arguments_class", [NTLTrainingArguments, NTLSeq2SeqTrainingArguments, NTLSFTConfig])
+def test_arguments_that_are_saved_or_logged(arguments_class, tmp_path):
+    nested = {"model_init_kwargs": {"token": SECRET, "x": 1}} if arguments_class is NTLSFTConfig else {}
+    args = arguments_class(str(tmp_path), use_cpu=True, hub_token=SECRET, **nested)
+    assert SECRET not in json.dumps(args.to_dict(), default=str) and SECRET not in args.to_json_string()
+    keep_out_of_files(args)
+    assert args.hub_token == SECRET
+    assert SECRET.encode() not in pickle.dumps(args)
+    assert pickle.loads(pickle.dumps(args)).hub_token is None
+    if nested:
+        assert args.model_init_kwargs == {"token": SECRET, "x": 1}
+        assert pickle.loads(pickle.dumps(args)).model_init_kwargs == {"token": None, "x": 1}
