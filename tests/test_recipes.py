@@ -35,7 +35,7 @@ def command_of(path):
     assert line.startswith("# Command: ntl-hf "), line
     name, *words = shlex.split(line.removeprefix("# Command: ntl-hf "))
     options, rest = split_options(words)
-    assert rest == ["--config", path.relative_to(ROOT).as_posix()]
+    assert rest == ["--config", f"{path.parent.name}/{path.stem}"]
     return name, options
 
 
