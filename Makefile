@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEEPSPEED := $(VENV)/.deepspeed
 PURE := ntl_hf/config.py ntl_hf/config_checks.py ntl_hf/loss_terms.py ntl_hf/number_vocab.py ntl_hf/digit_tokenizer.py ntl_hf/backend_tokenizer.py ntl_hf/baselines ntl_hf/number_layout ntl_hf/balance.py ntl_hf/decoding ntl_hf/vocab_report.py ntl_hf/losses ntl_hf/loss_module.py ntl_hf/objective.py \
-	ntl_hf/head ntl_hf/callback.py ntl_hf/checkpoints.py ntl_hf/interrupt.py ntl_hf/model_card ntl_hf/number_text.py ntl_hf/quantized.py \
+	ntl_hf/head ntl_hf/callback.py ntl_hf/checkpoints.py ntl_hf/interrupt.py ntl_hf/model_card ntl_hf/number_text.py ntl_hf/named_recipes.py ntl_hf/model_cache.py ntl_hf/quantized.py \
 	ntl_hf/data ntl_hf/evaluation ntl_hf/compare ntl_hf/scripts ntl_hf/cli ntl_hf/quickstart ntl_hf/plots ntl_hf/integrations ntl_hf/rewards.py ntl_hf/trainers/head_choice.py \
 	ntl_hf/trainers/sft_forward.py ntl_hf/trainers/model_checks.py benchmarks
 

@@ -70,6 +70,6 @@ def _comment(path: Path, start: str) -> str:
 
 
 def _nearest(name: str) -> list[str]:
-    """Those of a model or a task of this name, else those spelled like it; three at most."""
+    """Those of a model or a task of this name, else those spelled like it; a few."""
     names = recipe_names()
-    return [each for each in names if name in each.split("/")][:3] or get_close_matches(name, names, n=3)
+    return [each for each in names if name in each.split("/")][:5] or get_close_matches(name, names, n=3)

@@ -25,11 +25,15 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="list the recipes, or copy one to edit",
         description=_DESCRIPTION,
         formatter_class=CommandsFormatter,
+        usage="ntl-hf recipes [-h] [copy NAME FILE]",
     )
     parser.set_defaults(run=run_list)
     actions = parser.add_subparsers(title="instead of the list", metavar="ACTION")
     copy = actions.add_parser(
-        "copy", help="write a recipe to a file of yours", description="Write a recipe to a file of yours, to edit it."
+        "copy",
+        help="write a recipe to a file of yours",
+        description="Write a recipe to a file of yours, to edit it.",
+        usage="ntl-hf recipes copy [-h] NAME FILE",
     )
     copy.add_argument("name", metavar="NAME", help="as `ntl-hf recipes` lists it, or accelerate/zero3 and the like")
     copy.add_argument("file", type=Path, metavar="FILE", help="must not be there yet")
