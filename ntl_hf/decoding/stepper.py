@@ -97,7 +97,7 @@ class Stepper:
     ) -> State:
         make = self._seq2seq_inputs if self.is_seq2seq else self._decoder_inputs
         inputs = make(source, mask, path, cache, encoded)
-        if cache is not None:
+        if cache is not None and self._cache_argument is not None:
             inputs[self._cache_argument] = cache
         output = self.model(**inputs, **self._options, use_cache=True)
         logits = output.logits[:, -1]

@@ -29,7 +29,8 @@ def test_reading_everything_again_gives_the_same(kind):
             for state in (quick, replace(slow, cache=None))
         )
         assert quick.path[:, -1].tolist() == tokens and len(slow.logits) == len(rows)
-        torch.testing.assert_close(quick.logits, slow.logits, rtol=1e-9, atol=1e-9)
+        close = 1e-5 if kind == "falcon-h1" else 1e-9  # parts of it are float32
+        torch.testing.assert_close(quick.logits, slow.logits, rtol=close, atol=close)
 
 
 def test_a_step_leaves_its_state_as_it_is():
@@ -99,10 +100,11 @@ def test_a_model_without_a_cache_reads_everything_again_and_says_so(monkeypatch)
 
 
 def test_the_state_of_a_recurrent_model_is_a_cache_too():
-    """Mamba has no positions, and took the mask of the whole text for that of the new token."""
+    """Mamba has no positions, and took the mask of the whole text for that of the new token. Before transformers 5.24
+    its cache had a name of its own, and everything was read again."""
     stepper = Stepper(*digit_case("mamba", dtype=torch.float32))
     state = stepper.start([[4, 5, 6], [5, 5, 4]])
-    assert state.cache is not None
+    assert (state.cache is None) == (stepper._cache_argument is None)
     for rows, tokens in (([1, 0, 0], [4, 5, 6]), ([2, 1], [7, 4])):
         state = stepper.step(state, torch.tensor(rows), torch.tensor(tokens))
     again = stepper.start(torch.cat([state.source, state.path], dim=1).tolist())
