@@ -16,9 +16,6 @@ from .settings import check_yaml
 from .shell import commands_of, typed
 from .stand_ins import GPT2, given, patch_libraries, write_gpt2, write_hub, write_workspace
 
-# The default of TRL's own `SFTConfig`, which a page takes.
-pytestmark = pytest.mark.filterwarnings("ignore:`gradient_checkpointing` is deprecated:FutureWarning")
-
 # What a page may use without making it: the architecture of `model`, and the names.
 GIVEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "README.md": ("llama", ("logits", "labels", "cross_entropy")),

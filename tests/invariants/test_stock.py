@@ -11,9 +11,6 @@ from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from tests.build import make_trainer, parameters, relative_difference
 from tests.tiny import tiny_model, twin
 
-# The default of TRL's own `SFTConfig`.
-pytestmark = pytest.mark.filterwarnings("ignore:`gradient_checkpointing` is deprecated:FutureWarning")
-
 STOCK: dict[Any, Any] = {
     NTLTrainer: (Trainer, TrainingArguments),
     NTLSeq2SeqTrainer: (Seq2SeqTrainer, Seq2SeqTrainingArguments),
