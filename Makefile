@@ -50,11 +50,11 @@ LOWEST ?= .venv.lowest
 $(LOWEST): constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt torch numpy \
-		-e '.[evaluation,gguf,lm-eval,mathematics,plots,qlora]' hypothesis lightning ntloss pytest pytest-timeout sentencepiece
+		-e '.[evaluation,plots]' hypothesis ntloss pytest pytest-timeout sentencepiece
 
 test-lowest: $(LOWEST)
 	$(LOWEST)/bin/python -m pytest tests/trainers tests/head tests/losses tests/decoding tests/evaluation tests/plots \
-		tests/test_number_vocab.py tests/test_lora.py tests/cli/test_sft.py tests/cli/test_qlora.py
+		tests/test_number_vocab.py tests/test_lora.py tests/cli/test_sft.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

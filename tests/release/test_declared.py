@@ -78,7 +78,9 @@ def pins(name: str) -> dict[str, Version]:
 
 
 NEWEST, LOWEST = pins("constraints.txt"), pins("constraints-lowest.txt")
-every_package = pytest.mark.parametrize("name", sorted(requirements()))
+# Without a pin: `make release-check` takes the newest.
+UNPINNED = {"lm-eval"}
+every_package = pytest.mark.parametrize("name", sorted(requirements().keys() - UNPINNED))
 
 
 @every_package
