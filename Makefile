@@ -9,12 +9,13 @@ PURE := ntl_hf/config.py ntl_hf/config_checks.py ntl_hf/json_settings.py ntl_hf/
 	ntl_hf/data ntl_hf/evaluation ntl_hf/compare ntl_hf/scripts ntl_hf/cli ntl_hf/quickstart ntl_hf/plots ntl_hf/integrations ntl_hf/rewards.py ntl_hf/trainers/head_choice.py \
 	ntl_hf/trainers/sft_forward.py ntl_hf/trainers/model_checks.py ntl_hf/trainers/precision_checks.py benchmarks
 
-.PHONY: help quickstart test test-distributed lint format docs benchmarks release-check clean
+.PHONY: help quickstart test test-distributed test-lowest lint format docs benchmarks release-check clean
 
 help:
 	@echo "make quickstart   train CE against CE + NTL on embedded data, about three minutes on two cores"
 	@echo "make test         the test suite: the fast core of what runs in several processes, and all the rest"
 	@echo "make test-distributed   all modes of several processes, and twenty kills in a row"
+	@echo "make test-lowest   the core of the tests on the lowest versions that pyproject.toml allows, in .venv.lowest"
 	@echo "make docs         build the documentation as a site, in site/"
 	@echo "make benchmarks   time and memory against the peers, about 25 minutes; see benchmarks/README.md"
 	@echo "make release-check   build sdist and wheel, and try them and every extra in empty environments"
@@ -42,6 +43,18 @@ test: $(STAMP) $(DEEPSPEED)
 # One after another: they start two processes each.
 test-distributed: $(STAMP) $(DEEPSPEED)
 	$(BIN)/python -m pytest tests/invariants tests/interrupts tests/cli/test_launch.py
+
+LOWEST ?= .venv.lowest
+
+# The environment is not kept up to date: remove it after a change of constraints-lowest.txt.
+$(LOWEST): constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt torch numpy \
+		-e '.[evaluation,plots]' hypothesis ntloss pytest pytest-timeout sentencepiece
+
+test-lowest: $(LOWEST)
+	$(LOWEST)/bin/python -m pytest tests/trainers tests/head tests/losses tests/decoding tests/evaluation tests/plots \
+		tests/test_number_vocab.py tests/test_lora.py tests/cli/test_sft.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ import csv
 import platform
 import statistics
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ PACKAGES = ("torch", "transformers", "trl", "ntl_hf", "ntloss")
 
 def new_run(preset: str, device: torch.device, threads: int) -> dict[str, Any]:
     """The columns that all rows of one run share."""
-    date = datetime.now(timezone.utc).replace(microsecond=0)
+    date = datetime.now(UTC).replace(microsecond=0)
     return {
         "run": f"{date:%Y%m%d-%H%M%S}",
         "date": date.isoformat(),

@@ -29,7 +29,7 @@ class Case:
         labelled: share of the tokens that has a label; of text, the completion has labels, and this is None.
         dtype: of the model; with bfloat16, autocast is on as well.
         lora: train an adapter.
-        gradient_checkpointing: as the setting of the trainers.
+        gradient_checkpointing: `activation_checkpointing` of the trainers.
     """
 
     name: str

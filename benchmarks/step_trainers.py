@@ -79,7 +79,7 @@ def _arguments(
         "optim": "sgd",
         "learning_rate": 1e-9,
         "per_device_train_batch_size": case.rows,
-        "gradient_checkpointing": case.gradient_checkpointing,
+        "activation_checkpointing": case.gradient_checkpointing,
         "max_steps": steps,
         "train_sampling_strategy": "sequential",
         "logging_first_step": True,

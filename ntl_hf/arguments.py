@@ -77,6 +77,16 @@ class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
             self.bf16 = False
         super().__post_init__()
 
+    # TRL's default has the name that transformers has deprecated, and warns every user of it.
+    gradient_checkpointing: bool | None = field(
+        default=None, metadata=TrainingArguments.__dataclass_fields__["gradient_checkpointing"].metadata
+    )
+
+    def __post_init__(self) -> None:
+        if self.activation_checkpointing is None and self.gradient_checkpointing is None:
+            self.activation_checkpointing = SFTConfig.gradient_checkpointing
+        super().__post_init__()
+
 
 def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     """The settings a trainer should use: `ntl_config`, else the `ntl_` fields of `args`, else the defaults.

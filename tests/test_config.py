@@ -2,7 +2,8 @@
 
 import json
 import math
-from dataclasses import MISSING, asdict, fields
+import warnings
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import HfArgumentParser, TrainerControl, TrainerState
-from trl import TrlParser
+from trl import SFTConfig, TrlParser
 
 from ntl_hf import NTLCallback, NTLConfig, NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
 from ntl_hf.arguments import resolve_ntl_config
@@ -296,6 +297,26 @@ def test_sft_is_in_bfloat16_where_a_gpu_has_it(
     for place in ("ntl_hf.arguments", "transformers.training_args"):
         monkeypatch.setattr(f"{place}.is_torch_bf16_gpu_available", lambda: has_bf16)
     assert NTLSFTConfig(str(tmp_path), **settings).bf16 is bf16
+
+
+@every_class
+def test_no_default_has_a_name_that_transformers_warns_of(arguments_class: Any, tmp_path: Path) -> None:
+    """TRL's own default of `gradient_checkpointing` does, and it is kept."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        arguments = arguments_class(str(tmp_path), use_cpu=True, bf16=False)
+        again = replace(arguments, activation_checkpointing=not arguments.activation_checkpointing)
+    wanted = arguments_class is NTLSFTConfig and SFTConfig.gradient_checkpointing
+    assert arguments.activation_checkpointing is arguments.gradient_checkpointing is wanted
+    assert again.gradient_checkpointing is not wanted
+
+
+@every_class
+@pytest.mark.parametrize("value", [True, False])
+def test_the_old_name_of_activation_checkpointing_counts(arguments_class: Any, value: bool, tmp_path: Path) -> None:
+    with pytest.warns(FutureWarning, match="`gradient_checkpointing` is deprecated"):
+        arguments = arguments_class(str(tmp_path), use_cpu=True, bf16=False, gradient_checkpointing=value)
+    assert arguments.activation_checkpointing is value
 
 
 # One source of settings

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def command_of(path):
     assert line.startswith("# Command: ntl-hf "), line
     name, *words = shlex.split(line.removeprefix("# Command: ntl-hf "))
     options, rest = split_options(words)
-    assert rest == ["--config", path.relative_to(ROOT).as_posix()]
+    assert rest == ["--config", f"{path.parent.name}/{path.stem}"]
     return name, options
 
 
@@ -57,7 +58,9 @@ def test_it_says_what_it_is_for_and_whether_it_was_run(path):
 @every_recipe
 def test_every_key_is_known_and_every_value_accepted(path, tmp_path):
     name, _ = command_of(path)
-    parts = parse(SCRIPTS[name], path, "--output_dir", str(tmp_path / "out"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)  # of a name that is deprecated
+        parts = parse(SCRIPTS[name], path, "--output_dir", str(tmp_path / "out"))
     data, _, system, args, model = parts
     assert data.task and model.model_name_or_path
     assert (args.ntl_weight > 0) == (path.stem not in WITHOUT_NTL)

@@ -100,7 +100,7 @@ def train(tokenizer: PreTrainedTokenizerFast, texts: list[str], steps: int) -> L
             max_length=LONGEST,
             # A calculation has 8 tokens, a review 40: batches of one length are several times faster.
             train_sampling_strategy="group_by_length",
-            gradient_checkpointing=False,
+            activation_checkpointing=False,
             bf16=False,
             use_cpu=True,
             logging_steps=200,

@@ -23,7 +23,7 @@ _DESCRIPTION = with_examples(
     "Trains every variant of a comparison on every seed, scores each, and reports means, spreads and paired tests "
     "against the baseline, with plots. Finished cells are skipped, so that the same command continues after an "
     "interrupt. Any other option, such as --data_path FOLDER, is a setting of all cells.",
-    "ntl-hf compare --config recipes/t5-tiny/compare-arithmetic.yaml",
+    "ntl-hf compare --config t5-tiny/compare-arithmetic",
     "ntl-hf compare --config compare.yaml --only ce was --seeds 1 2 3",
     "ntl-hf compare --config compare.yaml --report_only",
 )
@@ -67,7 +67,10 @@ def _parser() -> _Parser:
         prog="ntl-hf compare", description=_DESCRIPTION, formatter_class=HelpFormatter, allow_abbrev=False
     )
     parser.add_argument(
-        "--config", required=True, metavar="FILE", help="file of the comparison: variants, seeds, evaluations"
+        "--config",
+        required=True,
+        metavar="FILE_OR_NAME",
+        help="the comparison: a file with variants, seeds, evaluations, or a name that `ntl-hf recipes` lists",
     )
     parser.add_argument("--output_dir", type=Path, metavar="FOLDER", help="instead of the file's")
     parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="instead of the file's")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..named_recipes import ACCELERATE
 from .errors import USAGE, UsageError, print_error
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ HELP = (
 _PRECISIONS = ("no", "fp16", "bf16", "fp8")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LAUNCHED = "NTL_HF_LAUNCHED"
-# In a checkout, and in an installed package.
-_FOLDERS = (Path(__file__).parents[2] / "recipes" / "accelerate", Path(__file__).parents[1] / "accelerate_configs")
 
 
 def split_options(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -93,14 +92,13 @@ def find_config(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    for folder in _FOLDERS:
-        if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"
+    if (ACCELERATE / f"{name}.yaml").is_file():
+        return ACCELERATE / f"{name}.yaml"
     raise UsageError(f"{CONFIG} {name}: no such file, and none of {_names()}.")
 
 
 def _names() -> str:
-    return ", ".join(sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.yaml")}))
+    return ", ".join(sorted(path.stem for path in ACCELERATE.glob("*.yaml")))
 
 
 def _load(path: Path) -> "ClusterConfig":

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from . import compare, evaluate, inspect, plot, quickstart, sft, train
+from . import compare, evaluate, inspect, own_recipes, plot, quickstart, sft, train
+from .config_option import recipe_by_name, with_recipe_path
 from .debug import expand_debug
 from .errors import UsageError, report
 from .help import CommandsFormatter, with_examples
@@ -27,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Their options are the fields of the argument classes: hundreds, and slow to import for every `--help`.
         if argv and argv[0] in _SCRIPTS:
             end_with_launcher()
-            options, words = split_options(expand_debug(argv[0], argv[1:]))
-            return launch(argv[0], options, words) if options else _SCRIPTS[argv[0]].run(words)
+            return _run_script(argv[0], with_recipe_path(argv[1:]))
         args = _parser().parse_args(argv)
         return args.run(args)
     except UsageError as error:
@@ -38,16 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _run_script(name: str, words: list[str]) -> int:
+    with recipe_by_name(name, words):
+        options, words = split_options(expand_debug(name, words))
+        return launch(name, options, words) if options else _SCRIPTS[name].run(words)
+
+
 def _parser() -> argparse.ArgumentParser:
     description = with_examples(
         "Fine-tune language models with the Number Token Loss on the Hugging Face trainers. COMMAND --help says more.",
         "ntl-hf quickstart",
-        "ntl-hf sft --config recipes/smollm2-135m/gsm8k-lora.yaml --debug",
+        "ntl-hf sft --config smollm2-135m/gsm8k-lora --debug",
     )
     parser = argparse.ArgumentParser(prog="ntl-hf", description=description, formatter_class=CommandsFormatter)
     parser.add_argument("--version", action="version", version=f"ntl-hf {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), inspect, plot)
+    listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), own_recipes, inspect, plot)
     for command in listed:
         command.add_parser(commands)
     return parser

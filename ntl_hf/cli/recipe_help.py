@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from . import debug, launch
+from . import config_option, debug, launch
 from .help import format_sections
 
 HELP_ALL = "--help_all"
@@ -56,8 +56,8 @@ class RecipeHelp:
     def _run_options(self) -> list[argparse.Action]:
         """For the help alone: all but the last two are taken out of the words before the parser sees them."""
         options = argparse.ArgumentParser(add_help=False)
-        recipe = "a recipe: a file with the options below, `name: value` a line"
-        options.add_argument("--config", metavar="RECIPE.yaml", help=recipe)
+        recipe = "a recipe: a file with the options below, `name: value` a line, or a name of `ntl-hf recipes`"
+        options.add_argument(config_option.FLAG, metavar="FILE_OR_NAME", help=recipe)
         options.add_argument(debug.FLAG, action="store_true", help=debug.HELP)
         if self.launches:
             options.add_argument(launch.CONFIG, metavar="FILE_OR_NAME", help=launch.HELP)

@@ -36,7 +36,7 @@ class RecipeParser(TrlParser):
         self._recipe_help = recipe_help
         if recipe_help is not None:
             self.add_argument(HELP_ALL, action=HelpAll)
-            self.usage = f"{self.prog} --config RECIPE.yaml [--OPTION VALUE ...]"
+            self.usage = f"{self.prog} --config RECIPE [--OPTION VALUE ...]"
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """Parse the arguments into one instance of each dataclass."""
@@ -72,7 +72,7 @@ class RecipeParser(TrlParser):
     def _check_recipe(self, argv: Sequence[str]) -> None:
         position = argv.index("--config") + 1
         if position == len(argv):
-            raise UsageError("--config needs the path of a recipe.")
+            raise UsageError("--config needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
         path = argv[position]
         actions = {action.dest: action for action in self._actions}
         for key, value in _load(path).items():

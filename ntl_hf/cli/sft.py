@@ -8,8 +8,8 @@ COMMAND = ScriptCommand(
     "Fine-tune a decoder-only model on CE + NTL with TRL's SFT trainer (`NTLSFTTrainer`). A recipe sets the options, "
     "and what is said on the command line counts more.",
     (
-        "ntl-hf sft --config recipes/granite-3.2-2b/gsm8k-lora.yaml",
-        "ntl-hf sft --config recipes/smollm2-135m/gsm8k-lora.yaml --ntl_loss mae",
-        "ntl-hf sft --config recipes/smollm2-135m/gsm8k-lora.yaml --debug",
+        "ntl-hf sft --config granite-3.2-2b/gsm8k-lora",
+        "ntl-hf sft --config smollm2-135m/gsm8k-lora --ntl_loss mae",
+        "ntl-hf sft --config smollm2-135m/gsm8k-lora --debug",
     ),
 )

@@ -8,8 +8,8 @@ COMMAND = ScriptCommand(
     "Train a model on CE + NTL with the trainers of transformers: a decoder with `NTLTrainer`, an encoder-decoder "
     "with `NTLSeq2SeqTrainer`. A recipe sets the options, and what is said on the command line counts more.",
     (
-        "ntl-hf train --config recipes/t5-base/arithmetic.yaml",
-        "ntl-hf train --config recipes/t5-base/xval.yaml --learning_rate 1e-4",
-        "ntl-hf train --config recipes/t5-base/arithmetic.yaml --debug",
+        "ntl-hf train --config t5-base/arithmetic",
+        "ntl-hf train --config t5-base/xval --learning_rate 1e-4",
+        "ntl-hf train --config t5-base/arithmetic --debug",
     ),
 )

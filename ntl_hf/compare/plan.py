@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from .. import debug
+from ..named_recipes import display_name, own_recipe, unknown
 from .metrics import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
@@ -41,7 +42,7 @@ class Plan:
         metrics: columns of the tables.
         output_dir: where cells and report go.
         debug: a few steps on a few rows.
-        source: path of the file itself.
+        source: the file itself, as `--config` takes it.
     """
 
     command: str
@@ -63,7 +64,7 @@ class Plan:
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read and check the file of a comparison; relative to its folder, `recipe` names a recipe.
+    """Read and check the file of a comparison; `recipe` is a file, relative to its folder, or a name.
 
     Raises:
         ValueError: the file cannot be read, or a key or a value is wrong; the message names the file and the key.
@@ -137,7 +138,7 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
     check_metrics(metrics)
     return Plan(
         command=content["command"],
-        recipe=_find_recipe(path.parent / content["recipe"]),
+        recipe=_find_recipe(content["recipe"], path.parent),
         baseline=content["baseline"],
         variants=variants,
         evaluations=_check_groups("evaluations", content["evaluations"]),
@@ -145,14 +146,16 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
         settings=_check_settings("settings", content.get("settings") or {}),
         seeds=_check_seeds(_check_list("seeds", content.get("seeds", [0]))),
         metrics=tuple(metrics),
-        source=str(path),
+        source=display_name(path),
     )
 
 
-def _find_recipe(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"'recipe': there is no file {path}.")
-    return path
+def _find_recipe(name: str, folder: Path) -> Path:
+    path = folder / name
+    found = path if path.is_file() else own_recipe(name)
+    if found is None:
+        raise ValueError(f"'recipe': there is no file {path}, and {unknown(name)}")
+    return found
 
 
 def _check_variants(variants: Any, baseline: Any) -> dict[str, Settings]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import NTLConfig
+from ..named_recipes import display_name
 from ..redaction import redacted
 from .cells import Cell
 from .plan import Plan
@@ -108,11 +109,11 @@ _NO_PLOTS = "None: matplotlib is missing (`pip install 'ntl-hf[plots]'`, then th
 
 
 def _describe(plan: Plan, results: Sequence[Result]) -> str:
-    source = shlex.quote(plan.source)
+    source, recipe = shlex.quote(plan.source), display_name(plan.recipe)
     seeds = ", ".join(map(str, plan.seeds))
     versions = dict.fromkeys(_show_versions(result.record.get("versions", {})) for result in results)
     lines = [
-        f"- `ntl-hf compare --config {source}`: every variant by `ntl-hf {plan.command}` from `{plan.recipe}`",
+        f"- `ntl-hf compare --config {source}`: every variant by `ntl-hf {plan.command}` from `{recipe}`",
         f"- seeds: {seeds}; one seed gives all variants the same initial weights and the same order of rows",
         f"- baseline: {plan.baseline}",
         f"- versions: {'; '.join(versions)}",

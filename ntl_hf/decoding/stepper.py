@@ -9,8 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
 
 from ..evaluation.generate import pad_prompts
+from ..model_cache import CACHE_NAMES, cache_argument, cache_of
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class State:
         source, mask: prompts and their attention mask, `[n, S]`.
         path: what was written after the prompt, `[n, t]`; of an encoder-decoder, with its start token.
         logits: of the next token, `[n, V]`, float32 or float64.
-        cache: the model's memory of all this; None for a model that has none, which then reads everything again.
+        cache: the model's memory of all this; None for a model that takes none, which then reads everything again.
         encoded: what the encoder made of the prompts, `[n, S, H]`; None for a decoder.
     """
 
@@ -39,6 +43,9 @@ class Stepper:
     Args:
         model: a decoder or an encoder-decoder, in evaluation mode.
         tokenizer: its tokenizer, with a padding token.
+
+    Raises:
+        RuntimeError: from `start` and `step`, a model that takes a cache and gives none.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -46,6 +53,9 @@ class Stepper:
         self.is_seq2seq = bool(model.config.is_encoder_decoder)
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._known = set(signature(base.forward).parameters)
+        self._cache_argument = cache_argument(self._known)
+        if self._cache_argument is None:
+            logger.warning_once(f"{_name(model)} takes no cache: it reads everything again for every new token.")
         # Of a prompt the last logits alone; and of experts no balancing loss, which does not go with a cache.
         options = {"logits_to_keep": 1, "output_router_logits": False}
         self._options = {name: value for name, value in options.items() if name in self._known}
@@ -87,19 +97,33 @@ class Stepper:
     ) -> State:
         make = self._seq2seq_inputs if self.is_seq2seq else self._decoder_inputs
         inputs = make(source, mask, path, cache, encoded)
-        if cache is not None:
-            inputs["past_key_values"] = cache
+        if cache is not None and self._cache_argument is not None:
+            inputs[self._cache_argument] = cache
         output = self.model(**inputs, **self._options, use_cache=True)
         logits = output.logits[:, -1]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         encoded = getattr(output, "encoder_last_hidden_state", None) if encoded is None else encoded
-        return State(source, mask, path, logits, getattr(output, "past_key_values", None), encoded)
+        return State(source, mask, path, logits, self._cache(output), encoded)
+
+    def _cache(self, output: Any) -> Any:
+        """What to go on from. A model that takes a cache and gives none would read everything again, unnoticed."""
+        if self._cache_argument is None:
+            return None
+        cache = cache_of(output)
+        if cache is None:
+            raise RuntimeError(
+                f"{_name(self.model)} takes a cache (`{self._cache_argument}`), and with `use_cache=True` its output "
+                f"has none under {' or '.join(f'`{name}`' for name in CACHE_NAMES)}: every token would be as slow as "
+                "the whole text. Is this version of transformers too new? Candidates from samples or beams go without."
+            )
+        return cache
 
     def _decoder_inputs(self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, _: Any) -> dict[str, Any]:
         whole, mask = torch.cat([source, path], dim=1), torch.cat([mask, torch.ones_like(path)], dim=1)
-        inputs = {"input_ids": whole, "attention_mask": mask}
-        if "position_ids" in self._known:
-            inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp_min(0)
+        inputs = {"input_ids": whole}
+        # Without padding there is nothing to mask, and Mamba would take the whole mask for that of the new token.
+        if self.takes_padding:
+            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)}
         if cache is None:
             return inputs
         return {name: value if name == "attention_mask" else value[:, -1:] for name, value in inputs.items()}
@@ -116,3 +140,7 @@ class Stepper:
     def _start_token(self) -> int:
         own = self.model.generation_config.decoder_start_token_id
         return own if own is not None else self.model.config.decoder_start_token_id
+
+
+def _name(model: Any) -> str:
+    return type(model.get_base_model() if hasattr(model, "get_base_model") else model).__name__

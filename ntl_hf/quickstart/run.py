@@ -49,7 +49,7 @@ def make_trainer(cell: Cell, settings: Settings, data: Data, folder: str) -> NTL
         weight_decay=0.01,
         adam_beta2=0.98,
         max_length=None,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         bf16=False,
         use_cpu=True,
         eval_strategy="steps",

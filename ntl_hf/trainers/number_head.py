@@ -18,6 +18,7 @@ from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX, shift_labels
 from ..lora import with_adapter
+from ..model_cache import CACHE_NAMES
 from ..quantized import keep_differentiable
 from .checks import check_fsdp_in_force, check_parallelism, check_same_everywhere
 from .number_checks import check_number_dataset, check_numbers
@@ -26,7 +27,7 @@ from .saving import NTLSavingMixin
 from .steps import StepMixin
 
 # Outputs that are no rows of a prediction.
-_NO_PREDICTIONS = ["token_loss", "number_loss", "past_key_values", "encoder_last_hidden_state"]
+_NO_PREDICTIONS = ["token_loss", "number_loss", "aux_loss", "router_logits", "encoder_last_hidden_state", *CACHE_NAMES]
 
 
 class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):

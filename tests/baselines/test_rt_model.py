@@ -229,7 +229,7 @@ def test_an_embedding_trained_whole_by_an_adapter_sees_the_encodings():
 @pytest.mark.parametrize("name", ["llama", "t5"])
 def test_gradient_checkpointing_changes_no_gradient(name):
     plain, checkpointed = regression_transformer(name), regression_transformer(name)
-    checkpointed.gradient_checkpointing_enable({"use_reentrant": True})
+    checkpointed.activation_checkpointing_enable({"use_reentrant": True})
     checkpointed.enable_input_require_grads()
     found = gradients(checkpointed, **batch_of(plain), use_cache=False)
     assert relative_difference(found, gradients(plain, **batch_of(plain))) < 1e-5

@@ -418,7 +418,7 @@ def test_adapters_train_the_head_and_the_row_of_num(name, tmp_path):
 @pytest.mark.parametrize("name", FEW)
 def test_gradient_checkpointing_changes_no_gradient(name):
     plain, checkpointed = xval(name, LOG), xval(name, LOG)
-    checkpointed.gradient_checkpointing_enable({"use_reentrant": True})
+    checkpointed.activation_checkpointing_enable({"use_reentrant": True})
     checkpointed.enable_input_require_grads()
     found = gradients(checkpointed, **batch_of(plain), use_cache=False)
     assert relative_difference(found, gradients(plain, **batch_of(plain))) < 1e-5

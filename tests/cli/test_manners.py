@@ -16,7 +16,15 @@ from tests.tiny import char_tokenizer
 COMMAND = [sys.executable, "-m", "ntl_hf.cli.main"]
 RECIPES = ("sft", "train", "evaluate")
 HELPS = [
-    *([], ["quickstart"], ["inspect"], ["compare"], *([command] for command in RECIPES)),
+    *(
+        [],
+        ["quickstart"],
+        ["inspect"],
+        ["compare"],
+        ["recipes"],
+        ["recipes", "copy"],
+        *([command] for command in RECIPES),
+    ),
     *([command, "--help_all"] for command in RECIPES),
 ]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -60,7 +60,7 @@ def test_trains_evaluates_and_saves(recipe, tmp_path, kind, peft):
 
 @pytest.mark.parametrize("use_reentrant", [True, False])
 def test_lora_learns_under_gradient_checkpointing(recipe, tmp_path, kind, use_reentrant):
-    changes = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": use_reentrant}}
+    changes = {"activation_checkpointing": True, "activation_checkpointing_kwargs": {"use_reentrant": use_reentrant}}
     assert main(["train", "--config", recipe(save_strategy="no", **changes)]) == 0
     norms = [log["grad_norm"] for log in log_history(tmp_path / "out") if "grad_norm" in log]
     assert len(norms) == 2 and min(norms) > 0

@@ -26,6 +26,14 @@ def test_every_cell_and_evaluation_is_accepted(path):
 
 
 @every_comparison
+def test_it_names_its_recipe_so_that_a_copy_of_it_finds_it_too(path, tmp_path):
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(path.read_text())
+    assert read_plan(copy).recipe == read_plan(path).recipe
+    assert read_plan(path).recipe.parent == path.parent
+
+
+@every_comparison
 def test_the_name_of_a_variant_says_what_it_is(path):
     """The paper's code has commands that train another loss than their name says."""
     named = "|".join(["NTL", *LOSSES])
@@ -42,5 +50,5 @@ def test_it_says_what_it_is_for_and_whether_it_was_run(path):
     first, second = path.read_text().splitlines()[:2]
     runs = r"Not run yet; the tests parse it|Run (as it stands|in bfloat16); .+"
     assert re.fullmatch(rf"# Hardware: .+\. ({runs})\.", first), first
-    assert second == f"# Command: ntl-hf compare --config {path.relative_to(ROOT).as_posix()}"
+    assert second == f"# Command: ntl-hf compare --config {path.parent.name}/{path.stem}"
     assert str(read_plan(path).output_dir) == f"outputs/{path.parent.name}-{path.stem}"

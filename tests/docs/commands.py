@@ -82,10 +82,11 @@ def _read_launch(words: list[str]) -> None:
 
 
 def _parse(words: list[str]) -> None:
+    from ntl_hf.cli.config_option import with_recipe_path
     from ntl_hf.cli.recipes import RecipeParser
     from ntl_hf.scripts import sft, train
 
-    command, *rest = words
+    command, *rest = with_recipe_path(words)
     RecipeParser({"sft": sft, "train": train}[command].ARGUMENT_CLASSES).parse([*rest, "--use_cpu", "true"])
 
 

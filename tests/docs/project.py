@@ -1,21 +1,17 @@
 """What the project says of itself: its extras, make targets and tests."""
 
 import re
-import sys
+import tomllib
 from functools import cache
 from typing import Any
-
-import pytest
 
 from .blocks import ROOT
 
 
 @cache
 def pyproject() -> dict[str, Any]:
-    """The contents of pyproject.toml; Python 3.10 has no reader of its own."""
-    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"
-    toml = pytest.importorskip(name, reason="Python 3.10 cannot read TOML without tomli")
-    return toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    """The contents of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def extras() -> set[str]:

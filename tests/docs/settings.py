@@ -10,6 +10,7 @@ from ntl_hf.cli.errors import UsageError
 from ntl_hf.cli.recipes import RecipeParser
 from ntl_hf.compare.plan import read_plan
 from ntl_hf.config import NTLConfig
+from ntl_hf.named_recipes import own_recipe
 from ntl_hf.scripts import evaluate, sft, train
 
 from .blocks import Block
@@ -39,10 +40,10 @@ def check_ntl_settings(block: Block, content: dict[str, Any]) -> None:
 
 
 def _check_comparison(block: Block, content: dict[str, Any]) -> None:
-    beside = next(Path("recipes").rglob(content["recipe"]))
-    path = beside.with_name("block.yaml")
+    """Its recipe is a name."""
+    path = Path("comparison.yaml")
     path.write_text(block.text)
-    read_plan(path)
+    assert read_plan(path).recipe == own_recipe(content["recipe"])
 
 
 def _check_recipe(block: Block) -> None:

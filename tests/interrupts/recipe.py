@@ -17,7 +17,7 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
         "ntl_weight_schedule": "cosine",
         "save_total_limit": 2,
         "resume_from_checkpoint": "auto",
-        "gradient_checkpointing": False,
+        "activation_checkpointing": False,
     }
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(settings | changes))

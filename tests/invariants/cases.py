@@ -66,9 +66,9 @@ CASES = {
     "sft LoRA, tied": Case(NTLSFTTrainer, "llama-tied", "lora"),
     "plain, logits": Case(NTLTrainer, "llama", head="logits", modes=MODES),
     "sft LoRA, logits": Case(NTLSFTTrainer, "llama", "lora", head="logits"),
-    "plain, checkpointing": Case(NTLTrainer, "llama-tied", arguments={"gradient_checkpointing": True}),
+    "plain, checkpointing": Case(NTLTrainer, "llama-tied", arguments={"activation_checkpointing": True}),
     # DDP then looks for parameters that are not used.
-    "sft, no checkpointing": Case(NTLSFTTrainer, "llama", arguments={"gradient_checkpointing": False}),
+    "sft, no checkpointing": Case(NTLSFTTrainer, "llama", arguments={"activation_checkpointing": False}),
     "plain, unlabelled": Case(NTLTrainer, "llama", rows="unlabelled"),
     "sft, unlabelled": Case(NTLSFTTrainer, "llama", rows="unlabelled"),
     "sft, packed": Case(NTLSFTTrainer, "llama", rows="many", arguments=_PACKED),

@@ -69,7 +69,7 @@ def _resumed(runs: Runs, mode: str, name: str) -> float:
 
 
 def _description(case: Case) -> list[str]:
-    checkpointing = case.arguments.get("gradient_checkpointing")
+    checkpointing = case.arguments.get("activation_checkpointing")
     more = {None: "", True: ", checkpointing", False: ", no checkpointing"}[checkpointing]
     more += {"ragged": "", "unlabelled": ", a batch without labels", "many": ", packed"}[case.rows]
     loss = {"fused": "hidden states", "logits": "logits"}[case.head]

@@ -33,7 +33,7 @@ CASES = {
     "sft dft": (NTLSFTTrainer, "llama", {"loss_type": "dft"}),
     "sft mixture of experts, accumulated": (NTLSFTTrainer, "mixtral", ACCUMULATED),
     "sft packed": (NTLSFTTrainer, "llama", {"packing": True, "max_length": 32, **ACCUMULATED}),
-    "sft gradient checkpointing": (NTLSFTTrainer, "llama", {"gradient_checkpointing": True}),
+    "sft gradient checkpointing": (NTLSFTTrainer, "llama", {"activation_checkpointing": True}),
     "sft Adam with clipping and a schedule": (
         NTLSFTTrainer,
         "llama",

@@ -48,7 +48,8 @@ def check_wheel(base: Environment, version: str, clock: Clock, debug: bool) -> N
     assert run(command, "--version", folder=base.work) == f"ntl-hf {version}\n"
     assert "quickstart" in run(command, "--help", folder=base.work)
     assert "10 number tokens" in run(command, "inspect", "model", folder=base.work)
-    clock.tell("ntl-hf --version, --help and inspect")
+    assert "smollm2-135m/gsm8k-lora" in run(command, "recipes", folder=base.work)
+    clock.tell("ntl-hf --version, --help, inspect and recipes")
     run(command, "sft", "--config", "recipe.yaml", folder=base.work)
     clock.tell("ntl-hf sft, two steps of a tiny model")
     words = ["quickstart", *(["--debug"] if debug else [])]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ntl_hf import __version__
+from ntl_hf.named_recipes import recipe_names
 from tests.docs.project import extras, pyproject
 
 from .artefacts import ROOT, Artefacts, build
@@ -19,7 +20,8 @@ pytest.importorskip("build", reason="the package `build` is not installed")
 # Beside the package itself.
 IN_THE_SDIST = (
     *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "constraints.txt"),
-    *("mkdocs.yml", ".ci/run", ".github/workflows/ci.yml", "docs/losses.md", "docs/losses/beliefs.png"),
+    *("constraints-lowest.txt", "mkdocs.yml"),
+    *(".ci/run", ".github/workflows/ci.yml", "docs/losses.md", "docs/losses/beliefs.png"),
     *("recipes/t5-tiny/arithmetic.yaml", "examples/tiny_t5.py", "benchmarks/loss.py", "tests/tiny.py"),
 )
 LEFT_BEHIND = ("outputs/", "models/", "quickstart_out/", "site/", "dist/", ".venv", ".git/", ".pytest_cache")
@@ -48,15 +50,16 @@ def installed(built: Artefacts, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def package_files() -> dict[str, Path]:
     """Name in the wheel to file of the checkout."""
     found = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "ntl_hf").rglob("*") if path.is_file()}
-    modes = {f"ntl_hf/accelerate_configs/{p.name}": p for p in (ROOT / "recipes" / "accelerate").glob("*.yaml")}
-    return {name: path for name, path in (found | modes).items() if "__pycache__" not in name}
+    recipes = {f"ntl_hf/{p.relative_to(ROOT).as_posix()}": p for p in (ROOT / "recipes").glob("*/*.yaml")}
+    return {name: path for name, path in (found | recipes).items() if "__pycache__" not in name}
 
 
 def test_the_wheel_is_the_package_and_nothing_else(built: Artefacts) -> None:
     files = built.wheel_files()
     ours = {name: content for name, content in files.items() if ".dist-info/" not in name}
     assert ours == {name: path.read_bytes() for name, path in package_files().items()}
-    assert "ntl_hf/py.typed" in ours and "ntl_hf/accelerate_configs/zero3.yaml" in ours
+    assert "ntl_hf/py.typed" in ours and "ntl_hf/recipes/accelerate/zero3.yaml" in ours
+    assert "ntl_hf/recipes/smollm2-135m/gsm8k-lora.yaml" in ours
     (licence,) = (name for name in files if name.endswith(".dist-info/licenses/LICENSE"))
     assert files[licence] == (ROOT / "LICENSE").read_bytes()
 
@@ -66,7 +69,8 @@ def test_the_sdist_has_what_a_checkout_has(built: Artefacts) -> None:
     assert [name for name in IN_THE_SDIST if name not in files] == []
     assert [name for name in files if name.startswith(LEFT_BEHIND) or "__pycache__" in name] == []
     for name in package_files():
-        assert name in files or name.startswith("ntl_hf/accelerate_configs/")
+        # Only the wheel has recipes inside the package.
+        assert name in files or name.removeprefix("ntl_hf/") in files
 
 
 def test_it_describes_itself(built: Artefacts) -> None:
@@ -81,14 +85,14 @@ def test_it_describes_itself(built: Artefacts) -> None:
     assert len(needed) == len(pyproject()["project"]["dependencies"])
 
 
-def run(installed: Path, *words: str, folder: Path) -> str:
+def run(installed: Path, *words: str, folder: Path, code: int = 0) -> str:
     surroundings = {**os.environ, "PYTHONPATH": str(installed)}
-    command = [sys.executable, "-P", *words] if sys.version_info >= (3, 11) else [sys.executable, *words]
+    command = [sys.executable, "-P", *words]
     done = subprocess.run(
         command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False, timeout=240
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
 
 
 def test_the_installed_wheel_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
@@ -103,3 +107,21 @@ def test_the_installed_wheel_works_in_an_empty_folder(installed: Path, tmp_path:
         installed, *command, "quickstart", "--debug", "--jobs", "1", folder=tmp_path
     )
     assert [path.name for path in tmp_path.iterdir()] == ["quickstart_out"]
+
+
+def test_the_installed_wheel_runs_its_recipes_by_name(installed: Path, tmp_path: Path) -> None:
+    """In a folder that holds nothing but the model, in the place where the recipe looks for it."""
+    command = ("-m", "ntl_hf.cli.main")
+    listed = run(installed, *command, "recipes", folder=tmp_path)
+    assert len(listed.splitlines()) == len(recipe_names()) and "tiny-decoder/readings " in listed
+    example = [sys.executable, str(ROOT / "examples" / "tiny_decoder.py"), "models/tiny-decoder"]
+    subprocess.run(example, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=240)
+    run(installed, *command, "sft", "--config", "tiny-decoder/readings", "--debug", folder=tmp_path)
+    # Its recipe is beside it, in the package; a variant that is not there is found out after both are read.
+    words = ("compare", "--config", "tiny-decoder/compare-losses-readings", "--only", "nobody")
+    assert "there is no such variant" in run(installed, *command, *words, folder=tmp_path, code=2)
+    mistaken = run(installed, *command, "sft", "--config", "tiny-decoder/readngs", folder=tmp_path, code=2)
+    assert "did you mean 'tiny-decoder/readings'" in mistaken and str(installed) not in mistaken
+    run(installed, *command, "recipes", "copy", "tiny-decoder/compare-losses-readings", "mine.yaml", folder=tmp_path)
+    words = ("compare", "--config", "mine.yaml", "--only", "nobody")
+    assert "there is no such variant" in run(installed, *command, *words, folder=tmp_path, code=2)

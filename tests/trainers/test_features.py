@@ -108,7 +108,9 @@ CHECKPOINTING = [(NTLTrainer, "llama"), (NTLSFTTrainer, "llama"), (NTLSeq2SeqTra
 def test_gradient_checkpointing_changes_nothing(trainer_class, architecture, tmp_path):
     found = []
     for on in (False, True):
-        trainer = make_trainer(trainer_class, tiny_model(architecture), tmp_path / str(on), gradient_checkpointing=on)
+        trainer = make_trainer(
+            trainer_class, tiny_model(architecture), tmp_path / str(on), activation_checkpointing=on
+        )
         found.append(first_step(trainer)[0])
     assert relative_difference(found[1], found[0]) < 1e-5
 

@@ -178,8 +178,9 @@ def test_a_regression_head_learns_and_beats_the_constant(tmp_path):
     assert metrics["eval_loss"] == pytest.approx(float(squares), rel=1e-3)
 
 
-@every_case
+@pytest.mark.parametrize(("system", "architecture"), [*CASES, ("xval", "mixtral"), ("xval", "mamba")])
 def test_evaluation_has_a_loss_and_predictions(system, architecture, tmp_path):
+    """Of all outputs, caches and losses of routers among them, predictions are the logits and the numbers alone."""
     trainer = build(system, architecture, tmp_path, per_device_eval_batch_size=2)
     assert np.isfinite(trainer.evaluate()["eval_loss"])
     predictions = trainer.predict(trainer.eval_dataset).predictions

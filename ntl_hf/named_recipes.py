@@ -1,0 +1,75 @@
+"""The recipes that come with the package, by name: `smollm2-135m/gsm8k-lora` is a model and a task."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+# In an installed package, and in a checkout.
+_FOLDERS = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
+FOLDER = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[0])
+# Configurations of accelerate, which are no recipes: `--accelerate_config` reads them.
+ACCELERATE = FOLDER / "accelerate"
+_COMMAND = "# Command: ntl-hf "
+_HARDWARE = "# Hardware: "
+
+
+def recipe_names() -> list[str]:
+    """All names, in order."""
+    paths = (path for path in FOLDER.glob("*/*.yaml") if path.parent != ACCELERATE)
+    return sorted(_named(path) for path in paths)
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: a path of the user's, which counts more, or a name, with or without `.yaml`.
+
+    Raises:
+        ValueError: there is neither; the message has the nearest names.
+    """
+    if Path(name).exists() and not Path(name).is_dir():
+        return Path(name)
+    path = own_recipe(name)
+    if path is None:
+        raise ValueError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
+    return path
+
+
+def own_recipe(name: str) -> Path | None:
+    """The file of that name, with or without `.yaml`, among ours alone; None if there is none."""
+    name = name.removesuffix(".yaml")
+    return FOLDER / f"{name}.yaml" if name in recipe_names() else None
+
+
+def unknown(name: str) -> str:
+    """The end of an error: that there is no recipe of this name, the nearest names, and how to list them all."""
+    near = " or ".join(f"'{each}'" for each in _nearest(name.removesuffix(".yaml")))
+    hint = f"; did you mean {near}?" if near else "."
+    return f"no recipe of that name{hint} `ntl-hf recipes` lists them."
+
+
+def display_name(path: Path) -> str:
+    """A recipe as a command line names it: one of ours by its name, another file by its path."""
+    return _named(path) if path.is_relative_to(FOLDER) else str(path)
+
+
+def command_of(path: Path) -> str | None:
+    """The command that one of our recipes is for, such as "sft"; None for other files."""
+    return _comment(path, _COMMAND).split()[0] if path.is_relative_to(FOLDER) else None
+
+
+def hardware_of(path: Path) -> str:
+    """What one of our recipes is for: "two CPU cores, 4 GB of memory"."""
+    return _comment(path, _HARDWARE).partition(". ")[0]
+
+
+def _named(path: Path) -> str:
+    return path.relative_to(FOLDER).with_suffix("").as_posix()
+
+
+def _comment(path: Path, start: str) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix(start) for line in lines if line.startswith(start))
+
+
+def _nearest(name: str) -> list[str]:
+    """Those of a model or a task of this name, else those spelled like it; a few."""
+    names = recipe_names()
+    return [each for each in names if name in each.split("/")][:5] or get_close_matches(name, names, n=3)
