@@ -8,6 +8,7 @@ import pytest
 from ntl_hf.compare import state
 from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, TRAINING, read_json, write_json
 from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
+from tests.elsewhere import locked_elsewhere
 
 
 @pytest.fixture
@@ -102,14 +103,14 @@ def test_damaged_files_are_named(cell, name):
 
 
 def test_two_comparisons_at_once_are_refused(tmp_path):
-    pytest.importorskip("fcntl")
+    folder = tmp_path / "new"
     with (
-        state.claimed(tmp_path / "new"),
-        pytest.raises(ValueError, match="Another"),
-        state.claimed(tmp_path / "new"),
+        locked_elsewhere(folder),
+        pytest.raises(ValueError, match="new: another `ntl-hf compare` is at work"),
+        state.claimed(folder),
     ):
         pass
-    with state.claimed(tmp_path / "new"):
+    with state.claimed(folder):
         pass
 
 
