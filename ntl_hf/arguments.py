@@ -72,17 +72,14 @@ class NTLSFTConfig(_NTLFields, SFTConfig):  # type: ignore[misc, valid-type]
     default raises an error, or trains in a precision that most CPUs only emulate.
     """
 
-    def __post_init__(self) -> None:
-        if self.bf16 is None and (self.use_cpu or not (is_torch_bf16_gpu_available() or is_torch_xla_available())):
-            self.bf16 = False
-        super().__post_init__()
-
     # TRL's default has the name that transformers has deprecated, and warns every user of it.
     gradient_checkpointing: bool | None = field(
         default=None, metadata=TrainingArguments.__dataclass_fields__["gradient_checkpointing"].metadata
     )
 
     def __post_init__(self) -> None:
+        if self.bf16 is None and (self.use_cpu or not (is_torch_bf16_gpu_available() or is_torch_xla_available())):
+            self.bf16 = False
         if self.activation_checkpointing is None and self.gradient_checkpointing is None:
             self.activation_checkpointing = SFTConfig.gradient_checkpointing
         super().__post_init__()

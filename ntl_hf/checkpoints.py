@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "checkpoint_manifest.json"
 _PREFIX, _REMOVED = "checkpoint-", "removed-"
-# What the stock trainer writes last.
-_STATE = "trainer_state.json"
+# What the stock trainer writes last, of a checkpoint and of a model.
+STATE, _LAST_OF_MODEL = "trainer_state.json", "training_args.bin"
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -66,7 +66,7 @@ def checkpoint_problem(folder: str | Path) -> str | None:
         return _manifest_problem(folder)
     if (folder / SETTINGS).is_file():
         return f"it has no {MANIFEST}, so writing it was interrupted"
-    return None if (folder / _STATE).is_file() else f"it has no {_STATE}"
+    return None if (folder / STATE).is_file() else f"it has no {STATE}"
 
 
 def list_checkpoints(output_dir: str | Path) -> list[Path]:
@@ -79,6 +79,20 @@ def step_of(folder: Path) -> int:
     """The global step of a checkpoint, by its name; -1 for another folder."""
     number = folder.name[len(_PREFIX) :]
     return int(number) if folder.name.startswith(_PREFIX) and number.isdecimal() else -1
+
+
+def holds_final_model(folder: str | Path, step: int) -> bool:
+    """Whether a run that ended at `step` has saved its model and, after it, its state in a folder."""
+    folder = Path(folder)
+    weights = [
+        path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind) if path.name != _LAST_OF_MODEL
+    ]
+    if not weights or not (folder / _LAST_OF_MODEL).is_file() or not (folder / SETTINGS).is_file():
+        return False
+    try:
+        return bool(json.loads((folder / STATE).read_text(encoding="utf-8"))["global_step"] == step)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def last_complete_checkpoint(output_dir: str | Path) -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -59,7 +60,9 @@ class ScriptCommand:
         """
         no_bars_in_pipes()
         # Here, because it imports torch and all: `ntl-hf --help` is quick without.
-        from ..scripts.run import train
+        from transformers import TrainingArguments
+
+        from ..scripts.run import alone_in, train
         from .recipes import RecipeParser
 
         script = import_module(f"..scripts.{self.name}", __package__)
@@ -70,11 +73,14 @@ class ScriptCommand:
             description=with_examples(self.description, *self.examples),
         )
         arguments = parser.parse(argv)
-        try:
-            trainer = script.build_trainer(*arguments)
-        except (ValueError, OSError) as error:
-            # Some errors of transformers are a page long.
-            raise UsageError(" ".join(str(error).split())) from error
-        train(trainer)
+        args = next(each for each in arguments if isinstance(each, TrainingArguments))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone_in(args))
+                trainer = script.build_trainer(*arguments)
+            except (ValueError, OSError) as error:
+                # Some errors of transformers are a page long.
+                raise UsageError(" ".join(str(error).split())) from error
+            train(trainer)
         trainer.accelerator.end_training()
         return 0

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import FILE_NAME, NTLConfig
+from ..folder_lock import locked
 from .cells import Cell
 from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
-
-_LOCK = ".lock"
 
 
 def is_trained(cell: Cell) -> bool:
@@ -94,18 +93,5 @@ def claimed(folder: Path) -> Iterator[None]:
     Raises:
         ValueError: one is at work in the folder, or it cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file: Any = (folder / _LOCK).open("w")
-    except OSError as error:
-        raise ValueError(f"`output_dir` {folder} cannot be made: {error.strerror}.") from error
-    with file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows
-            pass
-        except OSError as error:
-            raise ValueError(f"Another `ntl-hf compare` is at work in {folder}.") from error
+    with locked(folder, "another `ntl-hf compare` is at work there; wait for it, or choose another `output_dir`."):
         yield

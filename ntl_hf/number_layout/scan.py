@@ -1,8 +1,8 @@
 """The scan that finds numbers in rows of tokens: cumulative sums, without a loop and without reading values back.
 
 The grammar is that of plain decimals in `number_text`, as far as tokens show it: digits; a point between digits,
-unless there are two (`1.2.3` is three numbers), or before the first of them after a space; a comma before exactly three
-digits and after one to three; a minus where no operand stands before it.
+unless there are two (`1.2.3` is three numbers), or before the first of them after a space; a comma before exactly
+three digits and after one to three; a minus where no operand stands before it.
 """
 
 from dataclasses import dataclass

@@ -1,20 +1,40 @@
 """A run from its folder to its end: where it resumes, what it must not overwrite, training, interrupts and saving."""
 
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
-from ..checkpoints import checkpoint_problem, list_checkpoints, resolve_checkpoint, step_of
+from ..checkpoints import checkpoint_problem, holds_final_model, list_checkpoints, resolve_checkpoint, step_of
+from ..folder_lock import locked
 from ..interrupt import InterruptCallback
+from ..trainers.run_lock import BUSY
 
 logger = logging.getLogger(__name__)
 
 # What a finished run leaves in its folder, and one that was going on.
 RUN_MARKS = ("*.safetensors", "adapter_config.json", "trainer_state.json")
 CHECKPOINTS = "checkpoint-*"
+
+
+@contextmanager
+def alone_in(args: TrainingArguments) -> Iterator[None]:
+    """Keep other runs from `output_dir` while the block runs, from the look at what is there to the saved model.
+
+    Raises:
+        ValueError: another run is at work there, or there can be no such folder.
+    """
+    folder = Path(str(args.output_dir))
+    if int(os.environ.get("RANK", 0)) > 0 or folder.is_file():  # which `claim_output_dir` refuses
+        yield
+        return
+    with locked(folder, BUSY):
+        yield
 
 
 def claim_output_dir(args: TrainingArguments) -> None:
@@ -98,14 +118,18 @@ def train(trainer: Any) -> None:
 
 
 def _save(trainer: Any, result: TrainOutput) -> None:
-    # First, as saving the model pushes it, which may fail.
-    trainer.save_state()
-    if Path(trainer.args.resume_from_checkpoint or "").name != f"checkpoint-{result.global_step}":
-        # Of a run that was finished already, there is nothing new to tell.
+    """Save the model, and then the state, which tells of which step the model is: nothing of a run that has them."""
+    finished, folder = trainer.finished_checkpoint is not None, Path(trainer.args.output_dir)
+    if finished and holds_final_model(folder, result.global_step):
+        if trainer.args.push_to_hub and trainer.accelerator.is_main_process:
+            logger.warning("Nothing was pushed. %s", trainer._what_is_left())
+        return
+    trainer.save_model(_internal_call=True)  # without a push
+    if not finished:
         trainer.log_metrics("train", result.metrics)
         trainer.save_metrics("train", result.metrics)
-    trainer.save_model()
+    # Before a push, which may fail.
+    trainer.create_model_card()
+    trainer.save_state()
     if trainer.args.push_to_hub:
         trainer.push_to_hub()
-    else:
-        trainer.create_model_card()

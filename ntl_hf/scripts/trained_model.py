@@ -9,6 +9,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from ..baselines.adapted import register_for
 from ..baselines.under_adapter import is_system, rebuild, saved_system
+from ..checkpoints import list_checkpoints
 from .systems.load import auto_class_of
 
 NO_MODEL = "`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id."
@@ -48,8 +49,8 @@ def _check_folder(folder: Path) -> None:
     """Raise `ValueError` for a local folder without a model, such as one that holds checkpoints alone."""
     if not folder.is_dir() or any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
         return
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
-    hint = f"; its last checkpoint is {checkpoints[-1]}" if checkpoints else ""
+    checkpoints = list_checkpoints(folder)
+    hint = f"; its last checkpoint is {checkpoints[0]}" if checkpoints else ""
     raise ValueError(f"{folder} holds no model (no config.json or adapter_config.json){hint}.")
 
 

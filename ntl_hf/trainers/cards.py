@@ -19,7 +19,7 @@ _HUB_ERRORS = (HfHubHTTPError.__bases__[0], OfflineModeIsEnabled, LocalTokenNotF
 
 
 class NTLCardMixin:
-    """What the trainers tell of a run in its card, and how they push; needs the mixin's `ntl_config`.
+    """What the trainers tell of a run in its card, and how they push; needs `_recorded_config`.
 
     Attributes:
         data_name: what the card calls the data: an id of the hub ("openai/gsm8k") or any name. Data sets that were
@@ -41,12 +41,12 @@ class NTLCardMixin:
     def _card_parts(self) -> tuple[str, str]:
         """What the model is and was trained with, and the paper to cite."""
         system = system_of(self.model.config)
-        about = section(self.ntl_config)
+        about = section(self._recorded_config)
         return (about if system is None else f"{system_section(system, self.model.config)}\n{about}"), CITATION
 
     def _own_tags(self) -> tuple[str, ...]:
         # A run with weight 0 is a baseline.
-        return TAGS if self.ntl_config.weight > 0 else ()
+        return TAGS if self._recorded_config.weight > 0 else ()
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """As the stock method, and with the settings of the loss, the data, the last metrics and the citation.
@@ -107,7 +107,7 @@ class NTLCardMixin:
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         self._tell_failed_pushes()
         if self.is_world_process_zero():
-            self.ntl_config.save(self.args.output_dir)
+            self._recorded_config.save(self.args.output_dir)
             self.create_model_card(tags=list(self._card_tags))
         super()._push_from_checkpoint(checkpoint_folder)
 

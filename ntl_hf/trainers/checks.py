@@ -174,6 +174,21 @@ def check_train_dataset(
     raise ValueError(message[0].upper() + message[1:])
 
 
+def has_numbers(dataset: Any, collate: Any, vocab: NumberVocab) -> bool | None:
+    """Whether a label of a set is a number token; None of a stream, and of a large set that shows none at first.
+
+    Args:
+        dataset, collate, vocab: as of `check_train_dataset`.
+    """
+    seen_all = _has_label_column(dataset)
+    for batch in ({"labels": each} for each in _label_column(dataset)) if seen_all else collated(dataset, collate):
+        if batch.get("labels") is None:
+            return None
+        if bool((vocab.columns(batch["labels"]) >= 0).any()):
+            return True
+    return False if seen_all or (_has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+
+
 def _has_label_column(dataset: Any) -> bool:
     # A transform may change the labels on the fly; the stored column then says nothing.
     return isinstance(dataset, Dataset) and "labels" in dataset.column_names and dataset.format["type"] != "custom"

@@ -14,7 +14,6 @@ from ..arguments import resolve_ntl_config
 from ..balance import Balance
 from ..baselines.mixing import check_adapter, check_token_model
 from ..callback import NTLCallback
-from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
 from ..head.fused import FusedHead
@@ -31,7 +30,6 @@ from .checks import (
     check_loss_func,
     check_parallelism,
     check_placed_digits,
-    check_same_everywhere,
     check_smoothing,
     check_train_dataset,
     check_vocab,
@@ -39,6 +37,7 @@ from .checks import (
 )
 from .head_choice import HeadChoice
 from .layout_checks import check_layouts
+from .metric_checks import check_best_metric
 from .model_checks import disagreement
 from .plots import NTLPlotsMixin
 from .precision_checks import warn_of_slow_training
@@ -159,6 +158,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
     def check_training_data(self) -> None:
         """Raise `ValueError` for labels outside the vocabulary, or, unless the weight is 0, if none is a number.
 
+        And for a `metric_for_best_model` that no evaluation can tell.
+
         `train` calls it; call it yourself to know before a long set-up.
         """
         dataset, collate = self._rows_and_collator()
@@ -170,24 +171,26 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             labels = list(islice(first_labels(dataset, collate), 4))
             is_all = bool(labels) and sum(map(len, labels)) == len(dataset)
             check_layouts(labels, self.objective.syntax, self.ntl_config, is_all)
+        check_best_metric(self, (*COMPONENT_NAMES, *self.objective.term_names))
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
+        """As `NTLSavingMixin.train`.
 
         Raises:
-            ValueError: see `check_training_data`; a checkpoint that is not there, half written or of another
-                tokenizer; processes with different settings.
+            ValueError: see there, and `check_training_data`.
         """
-        self._meters["train"] = ComponentMeter(self.objective.term_names)
         self.check_training_data()
         warn_of_slow_training(self)
-        checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
-        check_same_everywhere(self.ntl_config, checkpoint)
-        if checkpoint is not None:
-            self.check_checkpoint(checkpoint)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
+        super()._begin_attempt(checkpoint, is_first)
+        self._meters["train"] = ComponentMeter(self.objective.term_names)
         if self._balance is not None:
             self._balance.load(checkpoint)
-        return super().train(checkpoint, *args, **kwargs)
+        if not is_first:
+            # The memory may have ended in the middle of the checks of the first batch.
+            self._head_settled = self._own_loss_checked = False
 
     # ---- Counting ----
 

@@ -14,13 +14,13 @@ from ..baselines.mixing import check_adapter
 from ..baselines.regression_head.model import is_regression_head
 from ..baselines.scaling import NumberScaling
 from ..baselines.xval.mixin import check_settings
-from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
 from ..head import IGNORE_INDEX, shift_labels
 from ..lora import with_adapter
 from ..model_cache import CACHE_NAMES
 from ..quantized import keep_differentiable
-from .checks import check_fsdp_in_force, check_parallelism, check_same_everywhere
+from .checks import check_fsdp_in_force, check_parallelism
+from .metric_checks import check_best_metric
 from .number_checks import check_number_dataset, check_numbers
 from .precision_checks import warn_of_slow_training
 from .saving import NTLSavingMixin
@@ -88,22 +88,21 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         """
         dataset, collate = self._rows_and_collator()
         check_number_dataset(dataset, collate, self._vocab_size)
+        check_best_metric(self)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
+        """As `NTLSavingMixin.train`.
 
         Raises:
-            ValueError: see `check_training_data`; a checkpoint that is not there, half written or of another
-                tokenizer or model.
+            ValueError: see there, and `check_training_data`.
         """
-        self._parts, self._steps = None, 0
         self.check_training_data()
         warn_of_slow_training(self)
-        checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
-        check_same_everywhere(self.ntl_config, checkpoint)
-        if checkpoint is not None:
-            self.check_checkpoint(checkpoint)
-        return super().train(checkpoint, *args, **kwargs)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
+        super()._begin_attempt(checkpoint, is_first)
+        self._parts, self._steps = None, 0
 
     # ---- Counting ----
 

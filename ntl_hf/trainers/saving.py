@@ -1,5 +1,6 @@
 """`NTLSavingMixin`: checkpoints that can be told whole from half written, and the settings beside them."""
 
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,31 +10,76 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer
-from transformers.trainer_utils import sort_checkpoints
 
 from ..baselines.under_adapter import is_system
-from ..checkpoints import begin_checkpoint, checkpoint_problem, finish_checkpoint, list_checkpoints, remove_checkpoint
+from ..checkpoints import (
+    begin_checkpoint,
+    checkpoint_problem,
+    finish_checkpoint,
+    list_checkpoints,
+    remove_checkpoint,
+    resolve_checkpoint,
+    step_of,
+)
 from ..config import FILE_NAME, NTLConfig
 from ..interrupt import InterruptCallback
 from .cards import NTLCardMixin
+from .checks import check_same_everywhere
 from .resume_checks import check_same_deepspeed, check_same_model, check_same_tokens, warn_without_optimizer
+from .resuming import NTLResumingMixin
+from .run_lock import locked_by_one
+
+_ARGS = "training_args.bin"
 
 
-class NTLSavingMixin(NTLCardMixin):
+class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
     """What `NTLMixin` writes beside the stock trainer's files, and reads back; needs its `ntl_config`."""
 
     _is_unfinished = False
 
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
+        """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
+
+        Of a finished run nothing is trained, and what is saved then tells of the run that was.
+
+        Raises:
+            ValueError: another run is training into the same folder; a checkpoint that is not there, half written or
+                of another tokenizer or model; processes with different settings.
+        """
+        self.finished_checkpoint = None
+        trial = args[0] if args else kwargs.get("trial")
+        with locked_by_one(self, self._get_output_dir(trial)):
+            checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
+            check_same_everywhere(self.ntl_config, checkpoint)
+            if checkpoint is not None:
+                self.check_checkpoint(checkpoint)
+            return super().train(checkpoint, *args, **kwargs)
+
     # ---- Writing ----
+
+    @property
+    def _recorded_config(self) -> NTLConfig:
+        """What the weights were trained with."""
+        folder = self.finished_checkpoint
+        return (
+            self.ntl_config if folder is None or not (Path(folder) / FILE_NAME).is_file() else NTLConfig.load(folder)
+        )
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         # First, so that a push to the hub takes it along.
         if self.args.should_save:
             folder = Path(output_dir or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            self.ntl_config.save(folder)
+            self._recorded_config.save(folder)
             self._save_system(folder)
         super().save_model(output_dir, _internal_call)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.finished_checkpoint is not None and self.args.should_save:
+            recorded = Path(self.finished_checkpoint) / _ARGS
+            if recorded.is_file():
+                shutil.copyfile(recorded, Path(output_dir or self.args.output_dir) / _ARGS)
 
     def _save_system(self, folder: Path) -> None:
         """Beside an adapter, what its base model was made into: the adapter knows the base model's name alone."""
@@ -52,7 +98,7 @@ class NTLSavingMixin(NTLCardMixin):
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             # They were saved while rotation was off.
-            torch.save(self.args, folder / "training_args.bin")
+            torch.save(self.args, folder / _ARGS)
             if self._balance is not None:
                 self._balance.save(folder)
             finish_checkpoint(folder, self._parallelism())
@@ -80,12 +126,17 @@ class NTLSavingMixin(NTLCardMixin):
         limit, best = self.args.save_total_limit, self.state.best_model_checkpoint
         if not limit or limit < 0:
             return
-        folders = sort_checkpoints(str(run_dir), use_mtime=True, best_model_checkpoint=best)
+        # By step: a clock that was set back makes the newest files the oldest. Later ones are of an earlier run.
+        now = self.state.global_step
+        folders = sorted(list_checkpoints(run_dir), key=lambda folder: (step_of(folder) <= now, step_of(folder)))
+        if best is not None and Path(best) in folders[:-1]:
+            folders.remove(Path(best))
+            folders.insert(-1, Path(best))
         # Half-written ones are no substitute for those that the limit is to keep, nor is the best for the last.
-        half = sum(checkpoint_problem(folder) is not None for folder in folders)
-        protected = len({folders[-1], str(Path(best)) if best in folders else folders[-1]})
-        for folder in folders[: -max(limit + half, protected)]:
-            remove_checkpoint(Path(folder))
+        whole = [folder for folder in folders if checkpoint_problem(folder) is None]
+        kept = whole[-max(limit, len({folders[-1], Path(best) if best and Path(best) in whole else folders[-1]})) :]
+        for folder in folders[: folders.index(kept[0])]:
+            remove_checkpoint(folder)
 
     def _finalize_training(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         """As the stock method, which may load the best model and keep its checkpoint alone: not of half a run."""
@@ -97,7 +148,8 @@ class NTLSavingMixin(NTLCardMixin):
         finally:
             self.args.load_best_model_at_end = loads_best
         best = self.state.best_model_checkpoint
-        if self.args.should_save and self.args.save_total_limit == 1 and best is not None and not interrupted:
+        stays = interrupted or self.finished_checkpoint is not None
+        if self.args.should_save and self.args.save_total_limit == 1 and best is not None and not stays:
             for folder in list_checkpoints(self._get_output_dir(trial)):
                 if not folder.samefile(best):
                     remove_checkpoint(folder)

@@ -10,6 +10,7 @@ from ntl_hf.compare import state
 from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, METRICS, TRAINING, read_json, write_json
 from ntl_hf.compare.results import read_results
 from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
+from tests.elsewhere import locked_elsewhere
 
 
 @pytest.fixture
@@ -122,14 +123,14 @@ def test_metrics_that_cannot_be_read_are_named(cell, metrics):
 
 
 def test_two_comparisons_at_once_are_refused(tmp_path):
-    pytest.importorskip("fcntl")
+    folder = tmp_path / "new"
     with (
-        state.claimed(tmp_path / "new"),
-        pytest.raises(ValueError, match="Another"),
-        state.claimed(tmp_path / "new"),
+        locked_elsewhere(folder),
+        pytest.raises(ValueError, match="new: another `ntl-hf compare` is at work"),
+        state.claimed(folder),
     ):
         pass
-    with state.claimed(tmp_path / "new"):
+    with state.claimed(folder):
         pass
 
 

@@ -1,6 +1,7 @@
 """What the trainers write beside the stock files: manifests, settings, the model card; and what they read back."""
 
 import json
+import os
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -35,6 +36,26 @@ def test_every_checkpoint_has_its_manifest_and_the_limit_is_kept(trainer_class, 
         assert {"model.safetensors", "optimizer.pt", "trainer_state.json", "ntl_config.json"} <= set(listed)
         assert torch.load(folder / "training_args.bin", weights_only=False).save_total_limit == 2
     assert trainer.args.save_total_limit == 2
+
+
+def test_the_limit_goes_by_the_step_and_not_by_the_clock(tmp_path):
+    class SetBack(TrainerCallback):
+        """What is written later looks older."""
+
+        def on_save(self, args, state, control, **kwargs):
+            at = 1e9 - 1000 * state.global_step
+            os.utime(tmp_path / f"checkpoint-{state.global_step}", (at, at))
+
+    trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=5, save_total_limit=2, **EVERY_STEP)
+    trainer.add_callback(SetBack())
+    trainer.train()
+    assert [folder.name for folder in list_checkpoints(tmp_path)] == ["checkpoint-5", "checkpoint-4"]
+
+
+def test_later_checkpoints_of_an_earlier_run_do_not_take_the_place_of_new_ones(tmp_path):
+    make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=9, save_strategy="steps", save_steps=9).train()
+    make_trainer(NTLTrainer, tiny_model(), tmp_path, max_steps=3, save_total_limit=1, **EVERY_STEP).train()
+    assert [folder.name for folder in list_checkpoints(tmp_path)] == ["checkpoint-3"]
 
 
 def test_half_written_checkpoints_do_not_use_up_the_limit(tmp_path):
