@@ -8,7 +8,7 @@ from .output import IGNORE_INDEX
 
 def shift_labels(labels: Tensor) -> Tensor:
     """Labels moved so that position t holds the label that it predicts: `[..., T]`, -100 at the end."""
-    return F.pad(labels[..., 1:], (0, 1), value=IGNORE_INDEX)
+    return F.pad(labels, (0, 1), value=IGNORE_INDEX)[..., 1:]
 
 
 def align_labels(labels: Tensor, length: int, shift: bool) -> Tensor:
