@@ -40,6 +40,7 @@ from .checks import (
 from .head_choice import HeadChoice
 from .layout_checks import check_layouts
 from .model_checks import disagreement
+from .model_kind import check_language_model
 from .plots import NTLPlotsMixin
 from .saving import NTLSavingMixin
 from .steps import StepMixin
@@ -58,8 +59,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
 
     Raises:
         ValueError: settings that disagree, no tokenizer, a vocabulary that does not fit the model, `nn.DataParallel`
-            or DeepSpeed sequence parallelism; a model with a number head, or the number tokens of a Regression
-            Transformer with a plain model.
+            or DeepSpeed sequence parallelism; no language model, a model with a number head, or the number tokens of
+            a Regression Transformer with a plain model.
         NoNumberTokensError: the tokenizer has no number tokens.
     """
 
@@ -75,6 +76,7 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_fsdp_in_force(self)
         check_loss_func(self)
         check_token_model(self.model.config, self.processing_class)
+        check_language_model(self.model)
         check_adapter(self.model)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
