@@ -11,6 +11,11 @@ def shift_labels(labels: Tensor) -> Tensor:
     return F.pad(labels, (0, 1), value=IGNORE_INDEX)[..., 1:]
 
 
+def follow_virtual_tokens(labels: Tensor) -> Tensor:
+    """Labels `[..., T]` with the position before the text, which predicts the first of them: `[..., T + 1]`."""
+    return F.pad(labels, (0, 1), value=IGNORE_INDEX)
+
+
 def align_labels(labels: Tensor, length: int, shift: bool) -> Tensor:
     """Labels `[B, T]` for `length` >= T positions: `[B, length]`.
 

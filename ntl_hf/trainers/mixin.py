@@ -16,10 +16,11 @@ from ..baselines.mixing import check_adapter, check_token_model
 from ..callback import NTLCallback
 from ..checkpoints import resolve_checkpoint
 from ..config import NTLConfig
-from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
+from ..head import IGNORE_INDEX, HeadOutput, can_write_over, follow_virtual_tokens, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
+from ..lora import has_virtual_positions
 from ..number_layout import NumberSyntax
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
@@ -202,6 +203,17 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             self._numbers_in_step = self._count_numbers(batches, device)
         return batches, num_items
 
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Any:
+        # Of the labels that the loss has: the Trainer leaves the first out, also where virtual tokens predict it.
+        counted = [self._as_aligned(batch) for batch in batch_samples]
+        return super()._get_num_items_in_batch(counted, device)
+
+    def _as_aligned(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if batch.get("labels") is None:
+            return batch
+        labels = self._aligned_labels(batch)
+        return {"labels": labels, "shift_labels": labels}
+
     def _count_numbers(self, batches: list[dict[str, Any]], device: torch.device) -> Tensor | None:
         """Number tokens among the labels of all batches and processes, with the Trainer's own way of counting."""
         return self._get_num_items_in_batch([self._number_labels(batch) for batch in batches], device)
@@ -213,10 +225,12 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         return {"labels": labels, "shift_labels": labels}
 
     def _aligned_labels(self, batch: dict[str, Any]) -> Tensor:
-        """Labels at the positions that predict them, `[B, T]`."""
+        """Labels at the positions that predict them, `[B, T]`; `[B, T + 1]` where virtual tokens predict the first."""
         if "shift_labels" in batch:
             return batch["shift_labels"]
-        return batch["labels"] if self._labels_are_aligned else shift_labels(batch["labels"])
+        if self._labels_are_aligned:
+            return batch["labels"]
+        return (follow_virtual_tokens if has_virtual_positions(self.model) else shift_labels)(batch["labels"])
 
     @property
     def _labels_are_aligned(self) -> bool:
