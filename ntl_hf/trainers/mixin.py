@@ -40,7 +40,7 @@ from .checks import (
 )
 from .head_choice import HeadChoice
 from .layout_checks import check_layouts
-from .model_checks import disagreement
+from .model_checks import check_head
 from .model_kind import check_language_model
 from .plots import NTLPlotsMixin
 from .saving import NTLSavingMixin
@@ -272,9 +272,13 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             check_labels(self._aligned_labels(inputs), self._vocab_size)
         model = getattr(model, "_orig_mod", model)  # a compiled model would be compiled again for the check
         if self.head_choice.is_fused:
-            difference = disagreement(model, self.model, self._fused_head, self._text_inputs(inputs), self._gather)
-            if difference is not None:
-                self.head_choice.fall_back(difference)
+            transforms = LogitTransform.candidates(self.model.config)
+            text = self._text_inputs(inputs)
+            found = check_head(model, self.model, self._fused_head, transforms, text, self._gather)
+            if isinstance(found, str):
+                self.head_choice.fall_back(found)
+            else:
+                self._fused_head = found
         if self.accelerator.is_main_process:
             shape = self._aligned_labels(inputs).shape
             logger.warning("%s: %s", type(self).__name__, self.head_choice.describe(shape, self._vocab_size))
