@@ -60,7 +60,7 @@ class WeightCallback(NTLCallback):
         raise NotImplementedError
 
     def check(self, args: TrainingArguments, model: Any, vocab: NumberVocab, train_dataloader: Any) -> None:
-        """Raise `ValueError` for a trainer, model or data with which the number loss would be wrong or have no effect."""
+        """Raise `ValueError` for a trainer, model or data with which the loss would be wrong or have no effect."""
         check_arguments(args)
         check_language_model(model)
         vocab_size = check_vocab(model, vocab)

@@ -211,7 +211,8 @@ def test_a_transform_that_a_model_leaves_out_or_makes_before_its_head_is_found(t
 def test_a_cap_of_the_text_that_a_model_of_pictures_leaves_out_is_found(tmp_path):
     """Gemma 3 with its vision tower has no cap, whatever the config of its text says."""
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
-    text = {**sizes, **TOKENS, "vocab_size": 64, "num_key_value_heads": 2, "head_dim": 16, "final_logit_softcapping": 2.0}
+    text = {**sizes, **TOKENS, "vocab_size": 64, "num_key_value_heads": 2, "head_dim": 16}
+    text["final_logit_softcapping"] = 2.0
     vision = {**sizes, "image_size": 28, "patch_size": 14}
     ids = {"image_token_index": 60, "boi_token_index": 61, "eoi_token_index": 62}
     torch.manual_seed(0)
@@ -386,7 +387,11 @@ UNSHIFTED = {
     "Marian": (MarianConfig, MarianForCausalLM, {**SIZES, "decoder_start_token_id": 1, "decoder_vocab_size": 64}),
     "TrOCR": (TrOCRConfig, TrOCRForCausalLM, SIZES),
     "Whisper": (WhisperConfig, WhisperForCausalLM, SIZES),
-    "XLM": (XLMConfig, XLMWithLMHeadModel, {"vocab_size": 64, "emb_dim": 32, "n_layers": 1, "n_heads": 2, "causal": True}),
+    "XLM": (
+        XLMConfig,
+        XLMWithLMHeadModel,
+        {"vocab_size": 64, "emb_dim": 32, "n_layers": 1, "n_heads": 2, "causal": True},
+    ),
     "CPM-Ant": (
         CpmAntConfig,
         CpmAntForCausalLM,

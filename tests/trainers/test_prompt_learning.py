@@ -62,8 +62,8 @@ def test_gradient_of_unmasked_text(kind, trainer_class, head, tmp_path):
 def test_at_weight_0_it_is_the_models_own_loss(kind, trainer_class, tmp_path):
     model = adapted(kind)
     gradients, batches = first_step(trainer_of(trainer_class, model, tmp_path, weight=0))
-    own = twin(model)
-    own(**{name: batches[0][name] for name in ("input_ids", "labels", "attention_mask")}, use_cache=False).loss.backward()
+    own, batch = twin(model), {name: batches[0][name] for name in ("input_ids", "labels", "attention_mask")}
+    own(**batch, use_cache=False).loss.backward()
     assert relative_difference(gradients, {n: p.grad for n, p in own.named_parameters() if p.grad is not None}) < 1e-5
 
 
