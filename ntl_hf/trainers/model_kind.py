@@ -32,7 +32,7 @@ def check_language_model(model: nn.Module) -> None:
 def logits_of(outputs: Any, vocab: NumberVocab) -> Tensor:
     """The logits, `[B, T, V]`; raise `ValueError` for outputs of what is no language model."""
     logits = outputs.get("logits") if hasattr(outputs, "get") else getattr(outputs, "logits", None)
-    if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.shape[-1] <= int(vocab.ids.max()):
+    if not isinstance(logits, Tensor) or logits.ndim != 3 or not vocab.fits(logits.shape[-1]):
         found = f"logits {list(logits.shape)}" if isinstance(logits, Tensor) else "no `logits`"
         raise ValueError(
             f"The model's outputs ({type(outputs).__name__}) have {found}; needed are logits [B, T, V] with one for "
