@@ -90,6 +90,16 @@ def with_adapter(model: nn.Module | None, peft_config: PeftConfig) -> nn.Module:
     return get_peft_model(model, peft_config)
 
 
+def has_virtual_positions(model: Any) -> bool:
+    """Whether an adapter puts virtual tokens before the text that have logits too: the last predicts the first label.
+
+    Those of prefix tuning stand in the cache, without logits.
+    """
+    adapters = getattr(model, "peft_config", None) or {}
+    in_cache = ("PREFIX_TUNING", "CARTRIDGE")
+    return any(each.is_prompt_learning and each.peft_type.value not in in_cache for each in adapters.values())
+
+
 def _task_type(model: nn.Module) -> TaskType:
     return TaskType.SEQ_2_SEQ_LM if model.config.is_encoder_decoder else TaskType.CAUSAL_LM
 

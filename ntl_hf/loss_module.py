@@ -165,7 +165,7 @@ def _weights(target: Tensor, loss_weights: Tensor | None, shift: bool) -> Tensor
     if loss_weights is None:
         return is_number
     if shift:
-        loss_weights = nn.functional.pad(loss_weights[..., 1:], (0, 1))
+        loss_weights = nn.functional.pad(loss_weights, (0, 1))[..., 1:]
     return loss_weights * is_number
 
 

@@ -106,9 +106,13 @@ class NumberVocab:
             self._copies[name, device] = make().to(device)
         return self._copies[name, device]
 
+    def fits(self, vocab_size: int) -> bool:
+        """Whether all number tokens have a row among `vocab_size` logits."""
+        return self._largest_id < vocab_size
+
     def check_fits(self, vocab_size: int) -> None:
         """Raise `ValueError` if a number token has no row among `vocab_size` logits. Wider logits are fine."""
-        if self._largest_id >= vocab_size:
+        if not self.fits(vocab_size):
             outside = [token for token, i in zip(self.tokens, self.ids.tolist(), strict=True) if i >= vocab_size]
             raise ValueError(
                 f"The model has {vocab_size} logits, too few for the tokenizer's number tokens {outside[:10]}. "

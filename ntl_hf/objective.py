@@ -117,7 +117,7 @@ class NTLObjective:
     def losses_by_term(self, head: HeadOutput) -> Tensor:
         """Each term at each position, without its weight, `[B, T, terms]`, float32."""
         losses = _on_device_of(head.number_logits, self.number_loss).by_term(*_flat(head))
-        return losses.view(*head.target.shape, -1)
+        return losses.view(*head.target.shape, losses.shape[-1])
 
     @property
     def uses_mass(self) -> bool:

@@ -42,7 +42,9 @@ def _logits_and_labels(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torc
     inputs = {name: value for name, value in batch.items() if name not in ("labels", "decoder_input_ids")}
     labels = batch["labels"]
     if not model.config.is_encoder_decoder:
-        return model(**inputs, use_cache=False).logits[:, :-1], labels[:, 1:]
+        logits = model(**inputs, use_cache=False).logits
+        before = logits.shape[1] - labels.shape[1]  # virtual tokens, of which the last predicts the first label
+        return (logits[:, before - 1 : -1], labels) if before else (logits[:, :-1], labels[:, 1:])
     start = torch.full_like(labels[:, :1], model.config.decoder_start_token_id)
     decoder_ids = torch.cat([start, labels[:, :-1].masked_fill(labels[:, :-1] == -100, model.config.pad_token_id)], 1)
     return model(**inputs, decoder_input_ids=decoder_ids, use_cache=False).logits, labels

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ntl_hf import NTLoss
 from ntl_hf.head import shift_labels
+from ntl_hf.loss_terms import LOSSES
 
 from .tiny import CHARACTERS, char_tokenizer
 
@@ -371,6 +372,29 @@ def test_predicted_numbers_stay_in_range(outside: float) -> None:
     value, mass = ours("was", True, False).predict_numbers(logits)
     assert ((value >= 0) & (value <= 9)).all()
     assert ((mass >= 0) & (mass <= 1)).all()
+
+
+# Nothing at all
+
+
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
+@pytest.mark.parametrize("loss", [*LOSSES, "was:0.5+number:0.1"])
+def test_a_batch_without_rows_or_positions_is_0(loss: str, shape: tuple[int, int], shift: bool) -> None:
+    terms = {"place_weights": "ntil"} if loss not in ("raft", "del", "number") else {}
+    for options in ({}, terms, {"gaussian_sigma": 1.0} if loss != "dist2" else {}):
+        ntl = NTLoss(char_tokenizer(TOKENS), loss=loss, **options)
+        labels = torch.zeros(shape, dtype=torch.int64)
+        logits = torch.randn(*shape, VOCAB_SIZE, requires_grad=True)
+        parts = [ntl(logits, labels, reduction=reduction, shift=shift) for reduction in REDUCTIONS]
+        parts.append(ntl(logits, labels, loss_weights=torch.ones(shape), shift=shift))
+        parts += ntl.with_cross_entropy(logits, labels, shift=shift)
+        assert [part.shape for part in parts] == [(), (), shape, (), (), ()]
+        for part in parts:
+            assert part.sum() == 0
+            gradient = torch.autograd.grad(part.sum(), logits, retain_graph=True)[0]
+            assert gradient.shape == logits.shape
+        assert [part.shape for part in ntl.predict_numbers(logits)] == [shape, shape]
 
 
 # Bad input

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..data import right_padding_collator
-from ..head import HeadOutput, head_from_logits
+from ..head import HeadOutput, align_labels, head_from_logits
 from ..losses import expected_value, number_probs
 from ..number_vocab import NumberVocab
 from .digit_calibration import calibration_gaps, score_calibration
@@ -85,7 +85,7 @@ def _head(model: Any, batch: Any, vocab: NumberVocab) -> HeadOutput:
     # An encoder-decoder makes its decoder's inputs from the labels; a decoder would only compute a loss.
     inputs = {name: value for name, value in batch.items() if is_seq2seq or name != "labels"}
     logits = model(**inputs, use_cache=False).logits
-    return head_from_logits(logits, labels, vocab, shift=not is_seq2seq, metrics=True)
+    return head_from_logits(logits, align_labels(labels, logits.shape[1], not is_seq2seq), vocab, metrics=True)
 
 
 def _add(sums: TokenSums, head: HeadOutput, vocab: NumberVocab) -> None:

@@ -1,7 +1,7 @@
 """Number logits and label log-probs out of a forward pass."""
 
 from .from_logits import can_write_over, head_from_logits, log_normalizers, number_logits_of
-from .labels import align_labels, shift_labels
+from .labels import align_labels, follow_virtual_tokens, shift_labels
 from .output import IGNORE_INDEX, HeadOutput
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "HeadOutput",
     "align_labels",
     "can_write_over",
+    "follow_virtual_tokens",
     "head_from_logits",
     "log_normalizers",
     "number_logits_of",

@@ -119,7 +119,7 @@ class _LogitsHead(torch.autograd.Function):
             mean = (flat.mean(-1, dtype=dtype) - log_normalizer).masked_fill(ignored, 0.0).view(shape)
         ctx.save_for_backward(flat, columns, ignored, number_ids)
         ctx.shape, ctx.inplace = logits.shape, inplace
-        number_logits = flat.index_select(1, number_ids).to(dtype).view(*shape, -1)
+        number_logits = flat.index_select(1, number_ids).to(dtype).view(*shape, len(number_ids))
         return log_probs.view(shape), log_normalizer.view(shape), number_logits, mean
 
     @staticmethod
@@ -132,7 +132,7 @@ class _LogitsHead(torch.autograd.Function):
         label, normalizer, mean = (
             zeros if grad is None else grad.reshape(-1).masked_fill(ignored, 0.0) for grad in (*grads[:2], grads[3])
         )
-        number = None if grads[2] is None else grads[2].reshape(flat.shape[0], -1)
+        number = None if grads[2] is None else grads[2].reshape(flat.shape[0], len(number_ids))
         softmax_factor = normalizer - label - mean
         result = flat if ctx.inplace else torch.empty_like(flat)
         for rows in row_blocks(flat):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.distributed.tensor import DTensor
 from .labels import align_labels
 from .one_pass import HeadPlan, make_known, one_pass, product_dtype
 from .output import HeadOutput
+from .transform import LogitTransform
 
 
 class UnsupportedHeadError(ValueError):
@@ -67,6 +68,10 @@ class FusedHead:
     def __init__(self, plan: HeadPlan) -> None:
         self.plan = plan
         make_known(plan)
+
+    def with_transform(self, transform: LogitTransform) -> "FusedHead":
+        """The same for a model that does something else between its output projection and its logits."""
+        return self if transform == self.plan.transform else FusedHead(replace(self.plan, transform=transform))
 
     @contextmanager
     def collect(self, model: nn.Module, task: HeadTask) -> Iterator[None]:

@@ -8,7 +8,12 @@ from .output import IGNORE_INDEX
 
 def shift_labels(labels: Tensor) -> Tensor:
     """Labels moved so that position t holds the label that it predicts: `[..., T]`, -100 at the end."""
-    return F.pad(labels[..., 1:], (0, 1), value=IGNORE_INDEX)
+    return F.pad(labels, (0, 1), value=IGNORE_INDEX)[..., 1:]
+
+
+def follow_virtual_tokens(labels: Tensor) -> Tensor:
+    """Labels `[..., T]` with the position before the text, which predicts the first of them: `[..., T + 1]`."""
+    return F.pad(labels, (0, 1), value=IGNORE_INDEX)
 
 
 def align_labels(labels: Tensor, length: int, shift: bool) -> Tensor:

@@ -102,6 +102,13 @@ def _logits_of(outputs: Any) -> Tensor:
             "model's configuration to False."
         )
     logits = outputs.get("logits")
+    if isinstance(logits, Tensor) and logits.ndim != 3 and logits.numel() > 0:
+        raise ValueError(
+            f"The model's outputs have logits {list(logits.shape)}, those of no language model; the number loss needs "
+            "[B, T, V], one for each token of the vocabulary. Load the model with `AutoModelForCausalLM` or "
+            "`AutoModelForSeq2SeqLM`; for one number a text, `ntl_hf.trainers.NumberHeadTrainer` trains a regression "
+            "head (`ntl_hf.baselines.load_regression_head`)."
+        )
     if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.numel() == 0:
         found = f"a shape of {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"{type(logits).__name__}"
         raise ValueError(

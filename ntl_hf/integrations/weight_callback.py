@@ -10,6 +10,7 @@ from ..callback import NTLCallback
 from ..config import NTLConfig
 from ..number_vocab import NumberVocab
 from ..trainers.checks import check_train_dataset, check_vocab
+from ..trainers.model_kind import check_language_model
 
 
 class WeightCallback(NTLCallback):
@@ -59,8 +60,9 @@ class WeightCallback(NTLCallback):
         raise NotImplementedError
 
     def check(self, args: TrainingArguments, model: Any, vocab: NumberVocab, train_dataloader: Any) -> None:
-        """Raise `ValueError` for a trainer or data with which the number loss would be wrong or have no effect."""
+        """Raise `ValueError` for a trainer, model or data with which the loss would be wrong or have no effect."""
         check_arguments(args)
+        check_language_model(model)
         vocab_size = check_vocab(model, vocab)
         if train_dataloader is not None:
             dataset, collate = train_dataloader.dataset, train_dataloader.collate_fn

@@ -15,10 +15,11 @@ from ..balance import Balance
 from ..baselines.mixing import check_adapter, check_token_model
 from ..callback import NTLCallback
 from ..config import NTLConfig
-from ..head import IGNORE_INDEX, HeadOutput, can_write_over, shift_labels
+from ..head import IGNORE_INDEX, HeadOutput, can_write_over, follow_virtual_tokens, shift_labels
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
+from ..lora import has_virtual_positions
 from ..number_layout import NumberSyntax
 from ..number_vocab import NumberVocab
 from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
@@ -38,7 +39,8 @@ from .checks import (
 from .head_choice import HeadChoice
 from .layout_checks import check_layouts
 from .metric_checks import check_best_metric
-from .model_checks import disagreement
+from .model_checks import check_head
+from .model_kind import check_language_model
 from .plots import NTLPlotsMixin
 from .precision_checks import warn_of_slow_training
 from .saving import NTLSavingMixin
@@ -58,8 +60,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
 
     Raises:
         ValueError: settings that disagree, no tokenizer, a vocabulary that does not fit the model, `nn.DataParallel`
-            or DeepSpeed sequence parallelism; a model with a number head, or the number tokens of a Regression
-            Transformer with a plain model.
+            or DeepSpeed sequence parallelism; no language model, a model with a number head, or the number tokens of
+            a Regression Transformer with a plain model.
         NoNumberTokensError: the tokenizer has no number tokens.
     """
 
@@ -75,6 +77,7 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_fsdp_in_force(self)
         check_loss_func(self)
         check_token_model(self.model.config, self.processing_class)
+        check_language_model(self.model)
         check_adapter(self.model)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
@@ -205,6 +208,17 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             self._numbers_in_step = self._count_numbers(batches, device)
         return batches, num_items
 
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Any:
+        # Of the labels that the loss has: the Trainer leaves the first out, also where virtual tokens predict it.
+        counted = [self._as_aligned(batch) for batch in batch_samples]
+        return super()._get_num_items_in_batch(counted, device)
+
+    def _as_aligned(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if batch.get("labels") is None:
+            return batch
+        labels = self._aligned_labels(batch)
+        return {"labels": labels, "shift_labels": labels}
+
     def _count_numbers(self, batches: list[dict[str, Any]], device: torch.device) -> Tensor | None:
         """Number tokens among the labels of all batches and processes, with the Trainer's own way of counting."""
         return self._get_num_items_in_batch([self._number_labels(batch) for batch in batches], device)
@@ -216,10 +230,12 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         return {"labels": labels, "shift_labels": labels}
 
     def _aligned_labels(self, batch: dict[str, Any]) -> Tensor:
-        """Labels at the positions that predict them, `[B, T]`."""
+        """Labels at the positions that predict them, `[B, T]`; `[B, T + 1]` where virtual tokens predict the first."""
         if "shift_labels" in batch:
             return batch["shift_labels"]
-        return batch["labels"] if self._labels_are_aligned else shift_labels(batch["labels"])
+        if self._labels_are_aligned:
+            return batch["labels"]
+        return (follow_virtual_tokens if has_virtual_positions(self.model) else shift_labels)(batch["labels"])
 
     @property
     def _labels_are_aligned(self) -> bool:
@@ -261,9 +277,13 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             check_labels(self._aligned_labels(inputs), self._vocab_size)
         model = getattr(model, "_orig_mod", model)  # a compiled model would be compiled again for the check
         if self.head_choice.is_fused:
-            difference = disagreement(model, self.model, self._fused_head, self._text_inputs(inputs), self._gather)
-            if difference is not None:
-                self.head_choice.fall_back(difference)
+            transforms = LogitTransform.candidates(self.model.config)
+            text = self._text_inputs(inputs)
+            found = check_head(model, self.model, self._fused_head, transforms, text, self._gather)
+            if isinstance(found, str):
+                self.head_choice.fall_back(found)
+            else:
+                self._fused_head = found
         if self.accelerator.is_main_process:
             shape = self._aligned_labels(inputs).shape
             logger.warning("%s: %s", type(self).__name__, self.head_choice.describe(shape, self._vocab_size))

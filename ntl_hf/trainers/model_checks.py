@@ -2,80 +2,135 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..head import IGNORE_INDEX, HeadOutput, align_labels, head_from_logits
-from ..head.fused import FusedHead, HeadTask
+from ..head import IGNORE_INDEX, align_labels, head_from_logits
+from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
+from ..head.transform import LogitTransform
 from ..number_vocab import NumberVocab
+from .logit_probe import HALF_TOLERANCE, TOLERANCE, LogitProbe, head_error, probe
+from .model_modes import can_restore, in_mode, restored
 
 _POSITIONS = 16
-# Relative to 1 + the largest logit. Measured on six architectures whose head is right: 3e-7 in float32, 2e-3 in bf16;
-# a cap of 30 that is missed, on small logits: 1e-2.
-_TOLERANCE, _HALF_TOLERANCE = 1e-3, 6e-3
 _OWN_LOSS_TOLERANCE = 2e-2
 # Logits that the check of the model's own loss may build, 128 MiB in float32; longer rows go unchecked.
 _MOST_LOGITS = 2**25
 
 
-def disagreement(
+def check_head(
     model: nn.Module,
     unwrapped: nn.Module,
     fused_head: FusedHead,
+    transforms: Sequence[LogitTransform],
     inputs: dict[str, Any],
     gather: Callable[[Tensor], Tensor],
-) -> str | None:
-    """Compare the fused head with the model's own logits on a few tokens: None, or what differs and by how much.
+) -> FusedHead | str:
+    """Compare with the model's own logits on a few tokens, at small and large logits, in training mode as well.
+
+    In training mode only where that leaves random numbers and buffers as they were.
 
     Args:
         model: the model as it is called.
         unwrapped: the same without its wrappers for distributed training.
         fused_head: what is checked.
+        transforms: what the model may do with its projection, the likeliest first.
         inputs: of one row of text, `labels` `[1, T]` included, aligned with the logits.
-        gather: collects a scalar from all processes, which have to come to one result.
+        gather: stacks a tensor `[1, ...]` of each process; all of them come to one result.
+
+    Returns:
+        The fused head with the first of the transforms that agrees, or what differs and by how much.
     """
-    problem, difference, size, tolerance = None, math.inf, math.inf, 0.0
+    text = {name: value for name, value in inputs.items() if name != "labels"}
+    labels, vocab = inputs["labels"], fused_head.plan.vocab
+    probes: list[LogitProbe] = []
+
+    def of_transforms() -> Tensor:
+        probes.extend(_probes(model, unwrapped, text, labels, vocab))
+        # The worst of all passes.
+        return torch.stack([torch.stack([p.error_of(t, labels, vocab) for t in transforms]) for p in probes]).amax(0)
+
+    def of_head() -> Tensor:
+        return _fused_error(model, unwrapped, head, text, labels, probes[0]).unsqueeze(0)
+
+    errors, problem = _worst_of_all(of_transforms, len(transforms), gather, _name(model))
+    chosen = next((transform for transform, error in zip(transforms, errors, strict=True) if error[0] <= 0), None)
+    if chosen is None:
+        return problem or _difference(_name(model), errors[0], _where(probes, transforms[0], labels, vocab))
+    head = fused_head.with_transform(chosen)
+    errors, problem = _worst_of_all(of_head, 1, gather, _name(model))
+    return head if errors[0, 0] <= 0 else problem or _difference(_name(model), errors[0], "")
+
+
+def _probes(
+    model: nn.Module, unwrapped: nn.Module, text: dict[str, Any], labels: Tensor, vocab: NumberVocab
+) -> list[LogitProbe]:
+    with in_mode(model, training=False):
+        small = probe(model, unwrapped, text)
+        factor = small.large_factor(labels, vocab)
+        probes = [small, probe(model, unwrapped, text, factor)]
+    if can_restore(unwrapped):
+        # In training mode a model may ask for more than text.
+        with suppress(Exception), restored(unwrapped), in_mode(model, training=True):
+            probes.append(probe(model, unwrapped, text, factor))
+    for problem in (each.problem for each in probes):
+        if problem is not None:
+            raise UnsupportedHeadError(problem)
+    return probes
+
+
+def _fused_error(
+    model: nn.Module,
+    unwrapped: nn.Module,
+    fused_head: FusedHead,
+    text: dict[str, Any],
+    labels: Tensor,
+    small: LogitProbe,
+) -> Tensor:
+    """See `head_error`: of the fused head, on the logits of `small`."""
+    vocab = fused_head.plan.vocab
+    own = small.head(labels, vocab)
+    task = HeadTask(align_labels(labels, small.logits.shape[1], shift=False))
+    with in_mode(model, training=False), fused_head.collect(unwrapped, task):
+        model(**text)
+    tolerance = TOLERANCE if task.dtype in (torch.float32, torch.float64) else HALF_TOLERANCE
+    return head_error(task.output, own, own.number_logits[own.label_mask].abs().amax(), tolerance)
+
+
+def _worst_of_all(
+    measure: Callable[[], Tensor], count: int, gather: Callable[[Tensor], Tensor], name: str
+) -> tuple[Tensor, str | None]:
+    """Errors `[count, 3]`, the worst of all processes, and what this one met instead of measuring them."""
+    errors, problem = torch.full((count, 3), math.inf), None
     try:
-        with _evaluating(model):
-            difference, size, tolerance = _compare(model, unwrapped, fused_head, dict(inputs))
+        errors = measure()
+    except UnsupportedHeadError as error:
+        problem = str(error)
     except Exception as error:  # whatever a model does not like about text alone, or about a head without positions
-        problem = f"{_name(model)} could not be checked on a few tokens ({type(error).__name__}: {error})"
+        problem = f"{name} could not be checked on a few tokens ({type(error).__name__}: {error})"
     # All processes get here, also those that met an error: they have to come to one result.
-    worst = [float(gather(torch.tensor([x])).max()) for x in (difference - (1 + size) * tolerance, difference, size)]
-    if worst[0] <= 0 or problem is not None:
-        return problem
-    if not math.isfinite(worst[2]):
-        return f"the logits of {_name(model)} on the first batch are not finite, here or in another process"
+    return gather(errors.unsqueeze(0)).amax(0).cpu(), problem
+
+
+def _where(probes: list[LogitProbe], transform: LogitTransform, labels: Tensor, vocab: NumberVocab) -> str:
+    """Under which conditions the difference was largest, with a space before."""
+    if not probes:  # of another process
+        return ""
+    return probes[int(torch.stack([p.error_of(transform, labels, vocab)[0] for p in probes]).argmax())].conditions
+
+
+def _difference(name: str, error: Tensor, where: str) -> str:
+    _, difference, size = error.tolist()
+    if not math.isfinite(size):
+        return f"the logits of {name} on the first batch are not finite, here or in another process"
     return (
-        f"what it makes of the hidden states of {_name(model)} differs from the model's own logits by {worst[1]:.3g} "
-        f"(largest logit {worst[2]:.3g}): the model transforms its logits in a way that is not known here"
+        f"what it makes of the hidden states of {name} differs from the model's own logits by {difference:.3g} "
+        f"(largest logit {size:.3g}){where}: the model transforms its logits in a way that is not known here"
     )
-
-
-def _compare(
-    model: nn.Module, unwrapped: nn.Module, fused_head: FusedHead, inputs: dict[str, Any]
-) -> tuple[float, float, float]:
-    """The largest difference, the largest number logit, and the tolerance relative to 1 + that."""
-    task = HeadTask(labels=inputs.pop("labels"))
-    with fused_head.collect(unwrapped, task):
-        model(**inputs)
-    logits = model(**inputs).logits
-    labels = align_labels(task.labels, logits.shape[1], shift=False)
-    own = head_from_logits(logits, labels, fused_head.plan.vocab)
-    difference, size = (float(x) for x in _differences(task.output, own))
-    return difference, size, _TOLERANCE if task.dtype in (torch.float32, torch.float64) else _HALF_TOLERANCE
-
-
-def _differences(found: Any, own: HeadOutput) -> tuple[Tensor, Tensor]:
-    """The largest difference of number logits and label log-probabilities, and the largest number logit."""
-    device = own.log_probs.device
-    logits = (found.number_logits.to(device) - own.number_logits).abs()[own.label_mask].amax()
-    log_probs = (found.log_probs.to(device) - own.log_probs).abs().amax()
-    return torch.maximum(logits, log_probs), own.number_logits[own.label_mask].abs().amax()
 
 
 def text_of(inputs: dict[str, Any]) -> Tensor:
@@ -87,7 +142,7 @@ def text_of(inputs: dict[str, Any]) -> Tensor:
 def warn_about_own_loss(
     model: nn.Module, inputs: dict[str, Any], vocab: NumberVocab, shift: bool, aux_loss_coef: float
 ) -> None:
-    """Warn if the model's own loss is more than cross entropy and the known auxiliary loss: the rest is left out.
+    """Warn if the model's own loss is not the cross entropy, with the known auxiliary loss, that is trained here.
 
     Looks at the first row of a batch of text.
     """
@@ -96,21 +151,51 @@ def warn_about_own_loss(
     labels = inputs["labels"]
     if labels.numel() * _vocab_size(model) > _MOST_LOGITS:
         return
-    with _evaluating(model):
+    with in_mode(model, training=False):
         outputs = model(**inputs)
-        own = outputs.get("loss")
-        if own is None or outputs["logits"].shape[:-1] != labels.shape:
-            return
-        head = head_from_logits(outputs["logits"], labels, vocab, shift=shift)
-        known = -head.log_probs.sum() / head.label_mask.sum().clamp(min=1)
-        if outputs.get("aux_loss") is not None:
-            known = known + aux_loss_coef * outputs["aux_loss"]
-    if abs(float(own) - float(known)) > _OWN_LOSS_TOLERANCE * max(1.0, abs(float(own))):
+    own, logits = outputs.get("loss"), outputs["logits"]
+    if own is None or logits.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < labels.shape[1]:
+        return
+    rest = 0.0 if outputs.get("aux_loss") is None else aux_loss_coef * float(outputs["aux_loss"])
+    trained, moves = (inputs["shift_labels"], False) if "shift_labels" in inputs else (labels, shift)
+    known = _cross_entropy(logits, trained, vocab, moves) + rest
+    otherwise = _cross_entropy(logits, labels, vocab, not shift) + rest
+    if not _is_close(float(own), known):
+        is_shift = _is_close(float(own), otherwise)
+        advice = _SHIFTED[shift] if is_shift else _MORE_TERMS
         warnings.warn(
             f"The own loss of {_name(model)} on the first batch is {float(own):.4g}, its cross entropy (with the "
-            f"auxiliary loss) {float(known):.4g}: further terms of its own loss are not trained. Add them in a "
-            "`compute_loss_func`, or use `NTLSFTTrainer` if TRL supports the model."
+            f"auxiliary loss) {known:.4g}: {advice}"
         )
+
+
+_MORE_TERMS = (
+    "further terms of its own loss are not trained. Add them in a `compute_loss_func`, or use `NTLSFTTrainer` if TRL "
+    "supports the model."
+)
+# By whether this trainer moves the labels.
+_SHIFTED = {
+    True: (
+        "its own loss does not move the labels, and this trainer does: the logits at t are compared with the label at "
+        "t + 1, as a model that writes text needs it. Nothing is to be done where labels are token ids as the model "
+        "reads them; labels that your data collator has moved go into the batch as `shift_labels`."
+    ),
+    False: (
+        "its own loss moves the labels, and this trainer does not: the logits at t are compared with the label at t, "
+        "as in encoder-decoders and masked language models. If this model is a decoder, its class should say so "
+        "(`config.is_encoder_decoder`, `loss_type`); or put moved labels into the batch as `shift_labels`."
+    ),
+}
+
+
+@torch.no_grad()
+def _cross_entropy(logits: Tensor, labels: Tensor, vocab: NumberVocab, shift: bool) -> float:
+    head = head_from_logits(logits, align_labels(labels.to(logits.device), logits.shape[1], shift), vocab)
+    return -float(head.log_probs.sum() / head.label_mask.sum().clamp(min=1))
+
+
+def _is_close(own: float, other: float) -> bool:
+    return abs(own - other) <= _OWN_LOSS_TOLERANCE * max(1.0, abs(own))
 
 
 def _first_row(value: Any, rows: int) -> Any:
@@ -120,19 +205,6 @@ def _first_row(value: Any, rows: int) -> Any:
 def _vocab_size(model: nn.Module) -> int:
     """Number of logits of a model, wrapped or not."""
     return int(_unwrapped(model).config.get_text_config().vocab_size)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Without gradients and dropout; afterwards the model is in the mode that it was in."""
-    # DeepSpeed's engine hands the mode on to the model, and keeps "training" itself.
-    training = _unwrapped(model).training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
 
 
 def _unwrapped(model: nn.Module) -> Any:

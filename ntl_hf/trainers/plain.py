@@ -12,6 +12,7 @@ from ..lora import with_adapter
 from ..objective import LossFactors
 from .mixin import NTLMixin
 from .model_checks import text_of, warn_about_own_loss
+from .model_kind import logits_of
 
 
 class NTLPlainMixin(NTLMixin):
@@ -73,7 +74,7 @@ class NTLPlainMixin(NTLMixin):
     def _loss_of_outputs(
         self, outputs: Any, inputs: dict[str, Any], num_items: Tensor | int | None, inplace: bool = False
     ) -> Tensor:
-        logits = outputs["logits"]
+        logits = logits_of(outputs, self.objective.vocab)
         labels = align_labels(self._aligned_labels(inputs).to(logits.device), logits.shape[1], shift=False)
         head = head_from_logits(
             logits,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from datasets import Dataset, IterableDataset
-from torch import Tensor
+from torch import Tensor, nn
 from trl import SFTConfig, SFTTrainer
 
 from ..arguments import NTLArguments
@@ -11,6 +11,7 @@ from ..data.text_columns import as_texts, column_names
 from .checks import check_columns
 from .mixin import NTLMixin
 from .model_checks import text_of
+from .model_kind import check_language_model
 from .sft_forward import SFTForward
 
 
@@ -29,6 +30,8 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
     def __init__(self, model: Any, args: Any = None, *rest: Any, **kwargs: Any) -> None:
         if isinstance(args, NTLArguments) and not isinstance(args, SFTConfig):
             raise TypeError(f"`NTLSFTTrainer` takes `NTLSFTConfig` or `trl.SFTConfig`, not `{type(args).__name__}`.")
+        if isinstance(model, nn.Module):
+            check_language_model(model)  # before TRL looks for a head
         super().__init__(model, args, *rest, **kwargs)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *rest: Any) -> Any:

@@ -9,6 +9,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 from ..head import HeadOutput, align_labels, head_from_logits
 from ..head.fused import FusedHead, HeadTask
 from ..objective import LossFactors, NTLObjective
+from .model_kind import logits_of
 
 
 class SFTForward:
@@ -60,8 +61,9 @@ class SFTForward:
     def _run(self, task: HeadTask, *args: Any, **kwargs: Any) -> tuple[Any, HeadOutput]:
         if self._fused_head is None:
             outputs = self._model(*args, **kwargs)
-            labels = align_labels(task.labels, outputs.logits.shape[1], task.shift)
-            return outputs, self._head_from_logits(outputs.logits, labels, metrics=True)
+            logits = logits_of(outputs, self._objective.vocab)
+            labels = align_labels(task.labels, logits.shape[1], task.shift)
+            return outputs, self._head_from_logits(logits, labels, metrics=True)
         with self._fused_head.collect(self._unwrapped, task):
             outputs = self._model(*args, **kwargs)
         if torch.is_grad_enabled():
@@ -74,7 +76,7 @@ class SFTForward:
         """Of the first call; `labels`, aligned, `[B, T]`, are for logits, which TRL asks for without labels."""
         if self._first_head is not None:
             return self._first_head
-        logits = self._first_outputs["logits"]
+        logits = logits_of(self._first_outputs, self._objective.vocab)
         return self._head_from_logits(logits, align_labels(labels, logits.shape[1], shift=False))
 
     def _head_from_logits(self, logits: Tensor, labels: Tensor, metrics: bool = False) -> HeadOutput:

@@ -263,6 +263,16 @@ def test_shapes_and_no_labels_at_all() -> None:
     assert all(grad.eq(0).all() for grad in gradients(empty, (hidden, weight)))
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0)])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_no_positions(config: str, shape: tuple[int, int]) -> None:
+    hidden, weight = torch.randn(*shape, WIDTH, requires_grad=True), torch.randn(SIZE, WIDTH, requires_grad=True)
+    labels = torch.zeros(shape, dtype=torch.int64)
+    loss, head = one_pass(hidden, weight, None, labels, plan_of(CONFIGS[config]), 0.75)
+    assert loss == 0 and head.number_logits.shape == (*shape, len(VOCAB))
+    assert all(not gradient.any() for gradient in gradients(loss, (hidden, weight)))
+
+
 def test_metrics_are_those_of_trl() -> None:
     hidden, weight, bias, labels = batch(torch.float32, masked=0)
     hidden.data[3:9] *= 5  # confident in something

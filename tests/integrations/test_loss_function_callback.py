@@ -149,6 +149,10 @@ def test_losses_that_are_not_over_tokens(tmp_path: Any) -> None:
     sizes: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1}
     config = LlamaConfig(vocab_size=64, num_attention_heads=2, **sizes)
     trainer = stock_trainer(LlamaForSequenceClassification(config), tmp_path, callback_options())
+    assert_refused(trainer, ValueError, "LlamaForSequenceClassification is no language model")
+    model = tiny_model()
+    model.loss_type = "ForSequenceClassification"
+    trainer = stock_trainer(model, tmp_path, callback_options())
     assert_refused(trainer, ValueError, "`ForSequenceClassificationLoss`, which `NTLLossCallback` cannot replace")
 
 

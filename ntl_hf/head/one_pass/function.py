@@ -54,7 +54,7 @@ def one_pass(
 def _head_output(
     values: Tensor, target: Tensor, labels: Tensor, plan: HeadPlan, layout: NumberLayout | None
 ) -> HeadOutput:
-    values = values.view(*labels.shape, -1)
+    values = values.view(*labels.shape, values.shape[-1])
     watched = values[..., len(VALUES) :]
     column = dict(zip(VALUES, values.unbind(-1), strict=False))
     return HeadOutput(
