@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType, gather_object
 from datasets import Dataset
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
@@ -89,7 +89,7 @@ def check_loss_func(trainer: Any) -> None:
         )
 
 
-def check_vocab(model: nn.Module, vocab: NumberVocab) -> int:
+def check_vocab(model: Any, vocab: NumberVocab) -> int:
     """Return the number of logits of `model`; raise `ValueError` if a number token has none."""
     vocab_size = int(model.config.get_text_config().vocab_size)
     vocab.check_fits(vocab_size)

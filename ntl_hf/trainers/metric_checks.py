@@ -49,7 +49,8 @@ def _knows_all(trainer: Any) -> bool:
 
 
 def _check_has_numbers(trainer: Any, dataset: Any, metric: str, prefix: str) -> None:
-    if has_numbers(*trainer._prepared(dataset, "evaluation"), trainer.objective.vocab) is False:
+    rows, collate = trainer._prepared(dataset, "evaluation")
+    if has_numbers(rows, collate, trainer.objective.vocab) is False:
         raise ValueError(
             f"`metric_for_best_model` is '{metric}', and no label of the evaluation set is a number token, so that no "
             f"model is ever the best. Evaluate on rows with numbers, or take '{prefix}_loss' or '{prefix}_ce_loss'."

@@ -44,14 +44,14 @@ def logits_of(outputs: Any, vocab: NumberVocab) -> Tensor:
 @cache
 def _tasks() -> dict[str, str]:
     """Names of model classes, and the auto class that loads them, by its part after `MODEL_FOR_`: "CAUSAL_LM"."""
-    tasks = {}
+    tasks: dict[str, str] = {}
     for name in dir(modeling_auto):
         if name.startswith("MODEL_") and name.endswith("_MAPPING_NAMES"):
             task = name.removeprefix("MODEL_").removeprefix("FOR_").removesuffix("MAPPING_NAMES").strip("_")
             for classes in getattr(modeling_auto, name).values():
                 for each in [classes] if isinstance(classes, str) else classes:
                     # A class of several tasks is a language model if one of them is.
-                    if tasks.get(each) not in _LANGUAGE:
+                    if tasks.get(each, "") not in _LANGUAGE:
                         tasks[each] = task
     return tasks
 

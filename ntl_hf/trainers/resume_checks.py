@@ -4,8 +4,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ..checkpoints import saved_by
 from ..json_settings import read_settings
 
@@ -32,7 +30,7 @@ def check_same_tokens(saved: dict[str, int], given: dict[str, int], folder: str)
     )
 
 
-def check_same_model(folder: Path, model: nn.Module) -> None:
+def check_same_model(folder: Path, model: Any) -> None:
     """Raise `ValueError` if a checkpoint is of a model of another shape or system, or of another adapter."""
     saved, config = _read(folder / "config.json"), model.config.to_dict()
     names = [name for name in (*_SHAPE, *_SYSTEM) if name in saved]
