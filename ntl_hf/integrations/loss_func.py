@@ -7,6 +7,7 @@ from transformers import TrainingArguments
 
 from ..config import NTLConfig
 from ..head import align_labels
+from ..trainers.checks import NO_LABELS
 from .batch_loss import BatchLoss
 from .weight_callback import WeightCallback
 
@@ -73,10 +74,7 @@ class NumberLossFunction:
         """
         logits = _logits_of(outputs)
         if labels is None:
-            raise ValueError(
-                "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, such "
-                "as `DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
-            )
+            raise ValueError(NO_LABELS)
         shift = _shifts(outputs) if self._shift is None else self._shift
         aligned = align_labels(labels.to(logits.device), logits.shape[1], shift)
         return self.batch_loss(logits, aligned, num_items_in_batch)

@@ -18,6 +18,10 @@ from ..data.text_columns import column_names
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 
+NO_LABELS = (
+    "The batches have no `labels`. Add them to the rows, the end of text among them, and pad with "
+    "`DataCollatorForSeq2Seq(tokenizer)`."
+)
 # Examples read from a data set whose labels are made on the fly, where reading all would be as long as an epoch.
 _SAMPLE = 1000
 
@@ -99,10 +103,7 @@ def check_vocab(model: Any, vocab: NumberVocab) -> int:
 def check_has_labels(batch: Any) -> None:
     """Raise `ValueError` for a batch without labels."""
     if batch.get("labels") is None:
-        raise ValueError(
-            "The batches have no `labels`. Add them to the data set, or use a data collator that makes them, such as "
-            "`DataCollatorForLanguageModeling(tokenizer, mlm=False)` or `DataCollatorForSeq2Seq`."
-        )
+        raise ValueError(NO_LABELS)
 
 
 def check_labels(labels: Tensor, vocab_size: int) -> None:
@@ -161,7 +162,7 @@ def check_train_dataset(
         found = found or bool((vocab.columns(labels) >= 0).any())
         if found and not seen_all:
             return  # collating more would take long, and show little
-    if found or not _has_random_access(dataset):
+    if found or not has_random_access(dataset):
         return
     message = (
         "no label of the training set is a number token, so the number loss has nothing to act on. Look at "
@@ -186,7 +187,7 @@ def has_numbers(dataset: Any, collate: Any, vocab: NumberVocab) -> bool | None:
             return None
         if bool((vocab.columns(batch["labels"]) >= 0).any()):
             return True
-    return False if seen_all or (_has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+    return False if seen_all or (has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
 
 
 def _has_label_column(dataset: Any) -> bool:
@@ -194,7 +195,8 @@ def _has_label_column(dataset: Any) -> bool:
     return isinstance(dataset, Dataset) and "labels" in dataset.column_names and dataset.format["type"] != "custom"
 
 
-def _has_random_access(dataset: Any) -> bool:
+def has_random_access(dataset: Any) -> bool:
+    """Whether a set is no stream: its rows can be read twice."""
     # torch's streams inherit a `__getitem__` that raises.
     is_stream = isinstance(dataset, torch.utils.data.IterableDataset)
     return not is_stream and hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
@@ -215,18 +217,18 @@ def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
         dataset, collate: as of `check_train_dataset`.
     """
     for batch in collated(dataset, collate):
+        check_has_labels(batch)
         yield batch["labels"]
 
 
 def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
-    for batch in collated(dataset, collate):
-        check_has_labels(batch)
-        yield batch["labels"].reshape(-1)
+    for labels in first_labels(dataset, collate):
+        yield labels.reshape(-1)
 
 
 def collated(dataset: Any, collate: Any) -> Iterator[Any]:
     """Batches of the first 1,000 examples of a set; none of a stream."""
-    if not _has_random_access(dataset):
+    if not has_random_access(dataset):
         return
     # A collator may draw random numbers; those of the training that follows must not move.
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,10 @@
 """Python blocks: the statements of a page run in order in one namespace, and comments that are values hold."""
 
 import ast
+import builtins
+import symtable
 import tokenize
+from collections.abc import Iterator
 from importlib.util import find_spec
 from io import StringIO
 from typing import Any
@@ -67,6 +70,22 @@ def names_taken(texts: list[str]) -> set[str]:
     """The names that the blocks of a page read."""
     nodes = (node for text in texts for node in ast.walk(ast.parse(text)))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def names_missing(text: str) -> set[str]:
+    """The names that a block reads and neither makes nor imports."""
+    table = symtable.symtable(text, "block", "exec")
+    made = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    return {name for name in _names_read(table) if name not in made and not hasattr(builtins, name)}
+
+
+def _names_read(table: symtable.SymbolTable) -> Iterator[str]:
+    is_module = table.get_type() == "module"
+    yield from (
+        each.get_name() for each in table.get_symbols() if each.is_global() or (is_module and each.is_referenced())
+    )
+    for inner in table.get_children():
+        yield from _names_read(inner)
 
 
 def _literal(comment: str) -> Any:

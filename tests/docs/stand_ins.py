@@ -46,14 +46,14 @@ _CHAT = "{% for m in messages %}<s>{{ m['role'] }} {{ m['content'] }}</s>{% endf
 def write_hub(folder: Path) -> None:
     """Fill a cache of the hub with a tiny model under every id of the docs."""
     for hub_id in DECODERS:
-        _save(_snapshot(folder, hub_id), "llama", char_tokenizer(chat_template=_CHAT))
+        _save(snapshot(folder, hub_id), "llama", char_tokenizer(chat_template=_CHAT))
     for hub_id in T5S:
-        _save(_snapshot(folder, hub_id), "t5", _t5_tokenizer())
+        _save(snapshot(folder, hub_id), "t5", _t5_tokenizer())
 
 
 def write_gpt2(folder: Path) -> None:
     """GPT-2's own tokenizer, which has to be fetched once: skips where that fails."""
-    _save(_snapshot(folder, GPT2), "gpt2", real_tokenizer("gpt2"))
+    _save(snapshot(folder, GPT2), "gpt2", real_tokenizer("gpt2"))
 
 
 def write_workspace(folder: Path) -> None:
@@ -79,8 +79,7 @@ def patch_libraries(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
     There is no GPU to be seen: a block that names no device must run on a machine without one.
     """
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
-    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
+    read_from_hub(monkeypatch, hub)
     load = datasets.load_dataset
     for place in ("datasets", "ntl_hf.data.named", "ntl_hf.data.gsm8k", "ntl_hf.data.multirc"):
         monkeypatch.setattr(f"{place}.load_dataset", lambda name, *a, **k: _load_dataset(load, name, *a, **k))
@@ -92,6 +91,12 @@ def patch_libraries(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
         prepare(self)
 
     monkeypatch.setattr(TrainingArguments, "__post_init__", short)
+
+
+def read_from_hub(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
+    """Read models from the cache `hub`."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
 
 
 def given(kind: str = "llama") -> dict[str, Callable[[], Any]]:
@@ -113,7 +118,8 @@ def given(kind: str = "llama") -> dict[str, Callable[[], Any]]:
     }
 
 
-def _snapshot(hub: Path, hub_id: str) -> Path:
+def snapshot(hub: Path, hub_id: str) -> Path:
+    """The folder of a model in a cache of the hub."""
     commit = "0" * 40
     folder = hub / f"models--{hub_id.replace('/', '--')}"
     (folder / "refs").mkdir(parents=True)

@@ -11,14 +11,14 @@ import yaml
 
 from .blocks import Block, blocks_of, pages, parse
 from .commands import PROGRAMS, run_command
-from .python_blocks import names_taken, run_block
+from .python_blocks import names_missing, names_taken, run_block
 from .settings import check_yaml
 from .shell import commands_of, typed
 from .stand_ins import GPT2, given, patch_libraries, write_gpt2, write_hub, write_workspace
 
 # What a page may use without making it: the architecture of `model`, and the names.
 GIVEN: dict[str, tuple[str, tuple[str, ...]]] = {
-    "README.md": ("llama", ("logits", "labels", "cross_entropy")),
+    "README.md": ("llama", ("logits", "labels", "tokenizer")),
     "docs/evaluation.md": ("llama", ("model", "tokenizer")),
     "docs/tokenizers.md": ("t5", ("model",)),
 }
@@ -84,6 +84,19 @@ def test_blocks_run(page: str, workspace: Path, monkeypatch: pytest.MonkeyPatch)
                     run_command(words, patch)
         elif block.language == "yaml":
             check_yaml(block)
+
+
+# What the reader has already, or made further up on the page.
+OF_THE_READER = {"model", "tokenizer", "dataset", "trainer", "logits", "labels"}
+
+
+@every_page
+def test_a_block_imports_what_it_uses(page: str) -> None:
+    given_here = set(GIVEN["README.md"][1]) if page == "README.md" else OF_THE_READER
+    for block in blocks_of(page):
+        if block.language == "python":
+            missing = names_missing(block.text) - given_here
+            assert not missing, f"{block.id} does not run alone: {sorted(missing)}"
 
 
 @pytest.mark.parametrize("page", GIVEN)
