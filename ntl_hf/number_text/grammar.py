@@ -5,21 +5,16 @@ import re
 
 from .units import RAISED_UNIT, UNIT
 
+# Powers of ten.
 MAGNITUDES = {
-    "hundred": 1e2,
-    "thousand": 1e3,
-    "lakh": 1e5,
-    "million": 1e6,
-    "crore": 1e7,
-    "billion": 1e9,
-    "trillion": 1e12,
-    "quadrillion": 1e15,
+    **{"hundred": 2, "thousand": 3, "lakh": 5, "million": 6, "crore": 7},
+    **{"billion": 9, "trillion": 12, "quadrillion": 15},
 }
 # `k` and `bn` touching the number; the others of money alone: `5m`, `5K` and `5B` may be metres, kelvins and bytes.
-_LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12}
+_LETTERS = {"k": 3, "m": 6, "b": 9, "bn": 9, "t": 12}
 
 _INTEGER = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)"
-_DECIMAL = rf"(?:{_INTEGER}(?:\.[0-9]+)?|(?<!\.)\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_DECIMAL = rf"(?:{_INTEGER}(?:\.[0-9]+)?|(?<!\.)\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}})?"
 _POWER = rf"(?:(?P<factor>{_DECIMAL})[ ]?[×xX*·⋅][ ]?)?10[ ]?(?:\^|\*\*)[ ]?\(?(?P<exponent>[+-]?[0-9]{{1,4}})\)?"
 # The longer forms first: a decimal would stop at the slash.
 _DIGITS = (
@@ -66,25 +61,27 @@ def value_of(match: re.Match[str]) -> float | None:
 
 
 def _size(match: re.Match[str]) -> float | None:
+    power = _power_of_ten(match)
     if match["exponent"]:
-        # As Python reads it: a product would round once more.
-        digits = (match["factor"] or "1").replace(",", "")
-        size = float(f"{digits}e{match['exponent']}") if "e" not in digits.lower() else math.nan
-    elif match["decimal"]:
-        size = _float(match["decimal"])
-    else:
-        over, under = _float(match["over"]), _float(match["under"])
-        if under == 0 or (match["whole"] and over >= under):
-            return None
-        size = _float(match["whole"] or "0") + over / under
-    return size * _factor(match)
+        factor = match["factor"] or "1"
+        # `1e2×10^3` is nobody's way to write a number.
+        return None if "e" in factor.lower() else _decimal(factor, power + int(match["exponent"]))
+    if match["decimal"]:
+        return _decimal(match["decimal"], power)
+    whole, over, under = (_decimal(match[name] or "0", 0) for name in ("whole", "over", "under"))
+    if under == 0 or (match["whole"] and over >= under):
+        return None
+    return (whole + over / under) * 10.0**power
 
 
-def _factor(match: re.Match[str]) -> float:
+def _power_of_ten(match: re.Match[str]) -> int:
+    """What a magnitude behind the number multiplies it by."""
     if match["letter"]:
         return _LETTERS[match["letter"].strip().lower()]
-    return math.prod(MAGNITUDES[word.lower().removesuffix("s")] for word in (match["words"] or "").split())
+    return sum(MAGNITUDES[word.lower().removesuffix("s")] for word in (match["words"] or "").split())
 
 
-def _float(digits: str) -> float:
-    return float(digits.replace(",", ""))
+def _decimal(digits: str, power: int) -> float:
+    """digits * 10^power, rounded once: 1.1 * 1e6 is not 1,100,000."""
+    mantissa, _, exponent = digits.replace(",", "").lower().partition("e")
+    return float(f"{mantissa}e{int(exponent or 0) + power}")

@@ -57,6 +57,7 @@ NUMBERS = {
     "10**-3": 1e-3,
     "10<sup>5</sup>": 1e5,
     "1.5 million": 1.5e6,
+    "1.1 million": 1_100_000,
     "10 thousand": 1e4,
     "2 hundred thousand": 2e5,
     "3/4 Million": 750_000,
