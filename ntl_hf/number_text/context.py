@@ -26,25 +26,68 @@ _SHARES = (
 _JOINED = r"(?:\s*(?:and|or|to|through|point|nor|by|-|,|/)\s*(?:a\s+)?|\s+|-)"
 # "Millionen", "milliards", "mio", "mil": magnitudes of other languages, and short ones.
 _FOREIGN = r"(?:mil|mill|mio|mln|mn|bil|tril|mrd|bn|(?:mill|bill|trill|mili)(?:i[ao]|ard|one|ón|hã)\w*|tausend|mille)"
-_CHANGING_BEFORE = (
-    r"minus|plus|negative|times|than|least|most|not|nor|under|over|above|below|beyond|except|mod|modulo|point|"
-    r"twice|thrice|double|triple|quadruple|root|squared?|cubed?|sqrt|cbrt|log\w*|ln|lg|exp|abs|sin|cos|tan|cot|arc\w+|"
-    rf"factorial|reciprocal|inverse|opposite|power|multiples?|(?:divided|multiplied)\s+by|up\s+to|{_SHARES}|{_COUNTS}"
+# Followed by the number, or by "of" or "the" and the number.
+_CHANGING = (
+    *(
+        "minus",
+        "plus",
+        "negative",
+        "times",
+        "mod",
+        "modulo",
+        "point",
+        r"(?:divided|multiplied)\s+by",
+        "power",
+        r"multiples?",
+    ),
+    *("than", "least", "most", "not", "nor", "except", r"up\s+to", "under", "over", "above", "below", "beyond"),
+    *("twice", "thrice", "double", "triple", "quadruple", "root", "squared?", "cubed?", "sqrt", "cbrt", "factorial"),
+    *("reciprocal", "inverse", "opposite", "abs", r"log\w*", "ln", "lg", "exp", "sin", "cos", "tan", "cot", r"arc\w+"),
 )
 _BEFORE = re.compile(
-    # A word that changes it; a subtraction from a letter; an argument; a command that is not known.
-    rf"(?<!\w)(?:{_CHANGING_BEFORE})(?:\s+(?:of|the|a))*{_JOINED}?[(\[{{]?$|n[’']t\s+$"
-    r"|\w[(\[{]+\s*$|[)\]}][(\[{]*$|\\[A-Za-z]+\s*[{\[]?$|[!<>+*/-]=\s*$|~~\s*$",
+    "|".join(
+        (
+            rf"(?<!\w)(?:{'|'.join(_CHANGING)}|{_SHARES}|{_COUNTS})(?:\s+(?:of|the|a))*{_JOINED}?[(\[{{]?$",
+            r"n[’']t\s+$",  # "isn't 5"
+            r"\w[(\[{]+\s*$",  # f(5)
+            r"[)\]}][(\[{]*$",  # (x)5
+            r"\\[A-Za-z]+\s*[{\[]?$",  # a command of LaTeX that is not known
+            r"[!<>+*/-]=\s*$",  # != 5
+            r"~~\s*$",  # struck out
+        )
+    ),
     re.IGNORECASE,
 )
+# `x -5` is no -5.
 _OPERAND_BEFORE_SIGN = re.compile(r"(?:(?<!\w)(?:[b-hj-z]|\w*[0-9]\w*)|[)\]}%])\s+$", re.IGNORECASE)
+
+# A variable: any single letter but "a" and "I".
 _LETTER = r"(?:[b-hj-zB-HJ-Z]|[^\W\d_a-zA-Z])(?!\w)(?!['’])"
+_CHANGED_BY = (
+    *("plus", "minus", "over", "mod", "modulo", "choose", "divided", "multiplied", "raised", "squared", "cubed"),
+    *("factorial", "point", "base", r"to\s+(?:the|a)", r"in\s+(?:binary|octal|hex\w*)"),
+    r"or\s+(?:more|less|fewer|greater|higher|lower|above|below)",
+)
 _AFTER = re.compile(
-    rf"(?i:{_JOINED}(?:{_COUNTS}|{_SHARES}|{_FOREIGN}))(?!\w)"
-    r"|\s*(?i:plus|minus|over|mod|modulo|choose|divided|multiplied|raised|squared|cubed|factorial|point|base)(?!\w)"
-    r"|\s*(?i:to\s+(?:the|a)|in\s+(?:binary|octal|hex\w*)|or\s+(?:more|less|fewer|greater|higher|lower|above|below))(?!\w)"
-    rf"|[ ]?\*?[ ]?{_LETTER}|\s+times\s+{_LETTER}|\s+-\s+{_LETTER}|-{_LETTER}|-(?!\w|[>])|/(?:\w(?!\w)|\W)"
-    r"|\s*[eE][+-]?[0-9]|\s*\\[A-Za-z]|\s*[0-9]|\.[a-z]|\.\w(?!\w)|\s*\*\s*[\w(]|[({\[]|~~|\s*[十百千万萬亿億兆半]",
+    "|".join(
+        (
+            rf"(?i:{_JOINED}(?:{_COUNTS}|{_SHARES}|{_FOREIGN}))(?!\w)",
+            rf"\s*(?i:{'|'.join(_CHANGED_BY)})(?!\w)",
+            rf"[ ]?\*?[ ]?{_LETTER}",  # 5 x, 5*x
+            rf"\s+(?:times|-)\s+{_LETTER}",
+            rf"-{_LETTER}",
+            r"-(?!\w|>)",  # 5-, of a range that is cut off
+            r"/(?:\w(?!\w)|\W)",  # 5/x, and not 5/hour
+            r"\s*[eE][+-]?[0-9]",
+            r"\s*[0-9]",
+            r"\s*\\[A-Za-z]",
+            r"\.(?:[a-z]|\w(?!\w))",  # 5.x
+            r"\s*\*\s*[\w(]",
+            r"[({\[]",
+            r"~~",
+            r"\s*[十百千万萬亿億兆半]",
+        )
+    )
 )
 
 
