@@ -90,6 +90,13 @@ class Balance:
             return None
         return dict(zip(("ce", *self._number_loss.names), self._sizes.tolist(), strict=True))
 
+    @staticmethod
+    def check(folder: str | Path) -> None:
+        """Raise `ValueError` if `folder` has a damaged `ntl_balance.json`: see `load`."""
+        path = Path(folder) / FILE_NAME
+        if path.exists():
+            _read(path)
+
     def load(self, folder: str | Path | None) -> None:
         """Go on from what `save` wrote; where there is nothing, or that of another balance, start anew.
 

@@ -11,6 +11,7 @@ import yaml
 from ntl_hf.cli.errors import UsageError
 from ntl_hf.cli.launch import find_config, split_options
 from ntl_hf.cli.recipes import RecipeParser
+from ntl_hf.named_recipes import own_recipe
 from ntl_hf.scripts import sft, train
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,7 @@ def test_recipes_for_a_cpu_are_in_float32_and_leave_a_gpu_alone():
         recipe = yaml.safe_load(path.read_text())
         runs = [recipe]
         if path.stem.startswith("compare-"):
-            base = yaml.safe_load((path.parent / recipe["recipe"]).read_text())
+            base = yaml.safe_load(own_recipe(recipe["recipe"]).read_text())
             common = {**base, **recipe.get("settings", {})}
             scored = [{}, *recipe["evaluations"].values()]
             runs = [{**common, **own, **each} for own in recipe["variants"].values() for each in scored]

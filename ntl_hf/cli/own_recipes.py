@@ -32,7 +32,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     copy = actions.add_parser(
         "copy",
         help="write a recipe to a file of yours",
-        description="Write a recipe to a file of yours, to edit it.",
+        description=with_examples(
+            "Write a recipe to a file of yours, to edit it.",
+            "ntl-hf recipes copy smollm2-135m/gsm8k-lora my.yaml",
+            "ntl-hf recipes copy accelerate/zero3 my-zero3.yaml",
+        ),
+        formatter_class=CommandsFormatter,
         usage="ntl-hf recipes copy [-h] NAME FILE",
     )
     copy.add_argument("name", metavar="NAME", help="as `ntl-hf recipes` lists it, or accelerate/zero3 and the like")

@@ -180,6 +180,8 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
             check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), folder)
         check_same_model(Path(folder), self.model)
         check_same_deepspeed(Path(folder), self._parallelism())
+        if self._balance is not None:
+            self._balance.check(folder)
         warn_without_optimizer(Path(folder))
         self._warn_about_other_settings(folder)
 

@@ -163,7 +163,7 @@ def test_an_interrupted_comparison_goes_on(compare, tmp_path):
 # ---- Refused, before anything is trained or written ----
 
 REFUSED = {
-    "no such file": (None, (), "cannot read nowhere.yaml"),
+    "no such file": (None, (), "cannot read the recipe nowhere.yaml: no such file"),
     "unknown key": ({"variant": {}}, (), "unknown key 'variant'. Did you mean 'variants'"),
     "unknown baseline": ({"baseline": "CR"}, (), "'baseline' is 'CR'"),
     "unknown metric": ({"metrics": ["accuracy"]}, (), "'metrics' has 'accuracy'"),

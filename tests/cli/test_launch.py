@@ -146,7 +146,7 @@ def test_deepspeed_that_is_not_installed(monkeypatch, capsys):
 
 
 def _check_refused(words, message, capsys):
-    assert main(["sft", "--config", "recipe.yaml", *words]) == 2
+    assert main(["sft", "--config", "tiny-decoder/arithmetic", *words]) == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1 and error[0].startswith("ntl-hf: error: ")
     with pytest.raises(UsageError, match=message):
