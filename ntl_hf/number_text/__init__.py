@@ -18,7 +18,7 @@ __all__ = ["answer_number", "find_numbers", "read_number"]
 
 _NEGATIVE = re.compile(
     r"(?:(?<=^)|(?<=[=:(,;.!?→>\n])|(?<=\b(?:is|be|to|of|or|at|by))|(?<=\b(?:was|are|and|get))|(?<=\bgives)|(?<=\banswer)|"
-    r"(?<=\bequals))(?P<space>\s*)(?:minus|negative)\s+(?=(?:[$€£]\s?)?\.?[0-9])",
+    r"(?<=\bequals))(?P<space> ?)(?:minus|negative) +(?=(?:[$€£] ?)?\.?[0-9])",
     re.IGNORECASE,
 )
 
@@ -96,7 +96,8 @@ def _readings(text: str) -> Iterator[_Reading]:
 
 
 def _is_odd_digit(character: str) -> bool:
-    return not character.isascii() and unicodedata.category(character)[0] == "N"
+    # Those of names stand low: `x₁`.
+    return not character.isascii() and unicodedata.category(character)[0] == "N" and not "₀" <= character <= "₉"
 
 
 def _plain(text: str) -> str:

@@ -10,19 +10,21 @@ MAGNITUDES = {
     **{"hundred": 2, "thousand": 3, "lakh": 5, "million": 6, "crore": 7},
     **{"billion": 9, "trillion": 12, "quadrillion": 15},
 }
-# `k` and `bn` touching the number; the others of money alone: `5m`, `5K` and `5B` may be metres, kelvins and bytes.
+# Touching the number. `m`, `b` and `t` of money alone: `5m`, `5K` and `5B` may be metres, kelvins and bytes; and `14k`
+# is gold.
 _LETTERS = {"k": 3, "m": 6, "b": 9, "bn": 9, "t": 12}
 
 _INTEGER = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)"
 _DECIMAL = rf"(?:{_INTEGER}(?:\.[0-9]+)?|(?<!\.)\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}})?"
-_POWER = rf"(?:(?P<factor>{_DECIMAL})[ ]?[×xX*·⋅][ ]?)?10[ ]?(?:\^|\*\*)[ ]?\(?(?P<exponent>[+-]?[0-9]{{1,4}})\)?"
+_EXPONENT = r"(?P<open>\()?(?P<exponent>[+-]?[0-9]{1,4})(?(open)\))"
+_POWER = rf"(?:(?P<factor>{_DECIMAL})[ ]?[×xX*·⋅][ ]?)?10[ ]?(?:\^|\*\*)[ ]?{_EXPONENT}"
 # The longer forms first: a decimal would stop at the slash.
 _DIGITS = (
     rf"(?:{_POWER}|(?:(?P<whole>{_INTEGER})[ ])?(?P<over>{_INTEGER})/(?P<under>{_INTEGER})|(?P<decimal>{_DECIMAL}))"
 )
 _MAGNITUDE = (
     rf"(?:(?P<words>(?:[ ](?i:{'|'.join(MAGNITUDES)})s?\b(?!-))+)"
-    r"|(?P<letter>(?(money)[ ]?(?:bn|[kmbtKMBT])|(?:bn|k))(?!\w)))"
+    r"|(?P<letter>(?(money)(?:[ ]?bn|[kmbtKMBT])|(?:bn|(?<!14)(?<!18)(?<!22)(?<!24)(?<!401)k))(?![\w'’-])))"
 )
 _MONEY = r"(?P<money>(?:(?:[A-Z]{1,3})?\$|[€£¥₹₩₪₽])[ ]?)"
 _SIGN = r"(?P<sign>[+-])"
@@ -53,10 +55,12 @@ IN_TEXT = re.compile(
 
 
 def value_of(match: re.Match[str]) -> float | None:
-    """The number of a match; None for `1/0`, `4 10/3`, two signs, and what is too large for a float."""
+    """The number of a match; None for `1/0`, `4 10/3`, two signs, and what is out of a float's range."""
     size = _size(match)
     if size is None or (match["sign"] and match["inner"]) or not math.isfinite(size):
         return None
+    if size == 0 and re.search("[1-9]", match["decimal"] or match["factor"] or match["over"] or "1"):
+        return None  # too small
     return -size if "-" in (match["sign"], match["inner"]) else size
 
 

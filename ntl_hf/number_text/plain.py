@@ -21,11 +21,16 @@ _POWER = re.compile(rf"[{_RAISED}]+")
 _VULGAR = re.compile(r"(?<![/.,])([¼-¾⅐-⅞↉])(?![\w/^.,]?[0-9])")
 _SLASHES = re.compile("(?<=[0-9])[\u2044\u2215](?=[0-9])")
 
-_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s+[\w-]+=(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*\s*/?>")
+# Stands where markup was between two characters that no person reads as one number.
+_BORDER = "\x1f"
+_TAG = re.compile(
+    r"</?([A-Za-z][\w-]*)(?:\s+[\w-]+=(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*\s*/?>|<\|\w+\|>", re.IGNORECASE
+)
+_STRUCK, _ROOTS, _SCRIPTS = ("del", "s", "strike"), ("msqrt", "mroot"), ("sup", "sub")
 _SUPERSCRIPT = re.compile(r"<sup>\s*([+-]?[0-9]+)\s*</sup>", re.IGNORECASE)
 _EMPHASIS = [
     re.compile(rf"(?<![\w{mark}])({mark}{{1,3}})(?![\s{mark}])([^{mark}\n]*[^\s{mark}])\1(?![\w{mark}])")
-    for mark in (r"\*", "_")
+    for mark in (r"\*", "_", "`")
 ]
 
 _NUMBER = r"[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
@@ -43,43 +48,64 @@ _SYMBOLS = {
     "left": "", "right": "", "displaystyle": "", "quad": " ", "qquad": " ",
 }  # fmt: skip
 # As pandoc tells it from money.
-_MATH = re.compile(r"(?<![\\$\w])(\${1,2})(?![\s$])([^$]*[^\s$\\])\1(?![0-9$])|\\\(([^$]*?)\\\)|\\\[([^$]*?)\\\]")
+_MATH = re.compile(
+    r"(?<![\\$\w])(\${1,2})(?![\s$])([^$]*[^\s$\\])\1(?![0-9$])|\\\(([^$\\]*(?:\\[^()][^$\\]*)*)\\\)|\\\[([^$\\]*(?:\\[^\[\]][^$\\]*)*)\\\]"
+)
 _LETTER_OF_MATH = re.compile(r"(?<=[0-9])[ ]?(?=(?:k|bn)(?![A-Za-z]))")
+# What would run together with markup that is taken away: letters, digits, other markup; also behind a point or comma.
+_ENDS, _BEGINS = re.compile(r"[\w})\]$*`][.,/:'’]?$"), re.compile(r"[.,/:'’]?[\w\\$*`]")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _BRACED_POWER = re.compile(r"\^\{\s*([+-]?[0-9]+)\s*\}")
 
 
 def plain_text(text: str) -> str:
     """A text with one spelling of dashes, group spaces, fractions, powers, emphasis, HTML and the LaTeX of numbers."""
-    text = _TAG.sub(" ", _SUPERSCRIPT.sub(r"^\1", html.unescape(text)))
+    text = _TAG.sub(_instead_of_tag, _SUPERSCRIPT.sub(r"^\1", html.unescape(text)))
     text = _DASHES.sub("-", _INVISIBLE.sub("", text)).replace("\N{FULLWIDTH PLUS SIGN}", "+")
     if any(mark in text for mark in "\\{$"):
         text = _without_latex(text)
     text = _plain_fractions(text)
     text = _POWER.sub(lambda power: "^" + power[0].translate(_FROM_SCRIPT), text)
-    text = _GROUPED.sub(lambda group: group[0].replace(group[1], ","), text.replace("`", ""))
+    text = _GROUPED.sub(lambda group: group[0].replace(group[1], ","), text)
     for emphasis in _EMPHASIS:
-        text = emphasis.sub(r"\2", text)
-    return re.sub(rf"[{_GROUP_SPACES}]", " ", text)
+        text = emphasis.sub(lambda marked: _apart(marked, marked[2]), text)
+    return re.sub(rf"[ {_GROUP_SPACES}]+", " ", text)
+
+
+def _instead_of_tag(tag: re.Match[str]) -> str:
+    name = (tag[1] or "").lower()
+    return "~~" if name in _STRUCK else "√" if name in _ROOTS else _BORDER if name in _SCRIPTS else " "
 
 
 def _plain_fractions(text: str) -> str:
     """`½` and `³⁄₄` as 1/2 and 3/4, apart from the whole number before them."""
     text = _SCRIPT_FRACTION.sub(
-        lambda part: _apart(part, f"{part[1].translate(_FROM_SCRIPT)}/{part[2].translate(_FROM_SCRIPT)}"), text
+        lambda part: _apart(part, f"{part[1].translate(_FROM_SCRIPT)}/{part[2].translate(_FROM_SCRIPT)}", " "), text
     )
-    text = _VULGAR.sub(lambda part: _apart(part, unicodedata.normalize("NFKC", part[1])), text)
+    text = _VULGAR.sub(lambda part: _apart(part, unicodedata.normalize("NFKC", part[1]), " "), text)
     return _SLASHES.sub("/", text)
 
 
-def _apart(match: re.Match[str], content: str) -> str:
-    """`content` in the place of a match, with spaces where it would run into a letter or digit beside it."""
+def _apart(match: re.Match[str], content: str, joint: str = _BORDER) -> str:
+    """`content` in the place of its markup, kept from what beside it would make one number or word with it.
+
+    Args:
+        match: the markup.
+        content: what it holds.
+        joint: between a digit before it and one that it begins with.
+    """
     before, after = (
-        match.string[max(0, match.start() - 1) : match.start()],
-        match.string[match.end() : match.end() + 1],
+        match.string[max(0, match.start() - 2) : match.start()],
+        match.string[match.end() : match.end() + 2],
     )
-    left = " " if before.isalnum() and not content.startswith(" ") else ""
-    return f"{left}{content}{' ' if after.isalnum() else ''}"
+    left = right = ""
+    if _ENDS.search(before) and not content.startswith(" "):
+        left = joint if content[:1] in "0123456789.,/" else " "
+    if after.startswith("!") and joint == _BORDER:
+        right = " "  # `**5**!` is an exclamation, `½!` is not read
+    elif _BEGINS.match(after):
+        right = _BORDER
+    return f"{left}{content}{right}"
 
 
 def _without_latex(text: str) -> str:
@@ -88,6 +114,7 @@ def _without_latex(text: str) -> str:
     text = re.sub(r"\{?\\[,;:]\}?|\\ ", "\u2009", text)
     text = re.sub(r"\\([$%#&_])", r"\1", text)
     text = text.replace(r"\{", "(").replace(r"\}", ")")
+    text = re.sub(r"\\not\s*=", "≠", text)
     text = re.sub(r"\^\s*(?:\\circ|\{\s*\\circ\s*\})", "°", text)
     text = _COMMAND.sub(lambda command: _SYMBOLS.get(command[1], command[0]), text)
     while (inner := _WRAPPER.sub(_unwrapped, _FRACTION.sub(_fraction, _BRACED_POWER.sub(r"^\1", text)))) != text:
@@ -105,7 +132,7 @@ def _fraction(match: re.Match[str]) -> str:
     over, under = match[1] or match[2], match[3] or match[4]
     if under.startswith("-"):
         over, under = over[1:] if over.startswith("-") else f"-{over}", under[1:]
-    return _apart(match, f"{over}/{under}")
+    return _apart(match, f"{over}/{under}", " ")
 
 
 def _unwrapped(match: re.Match[str]) -> str:

@@ -262,6 +262,11 @@ def test_numbers_between_words_are_all_found_in_order(numbers: list[int]) -> Non
         *[
             "1",
             "1,111,",
+            "\n",
+            "\r\n",
+            r"\(",
+            r"\[1",
+            "²",
             "1 ",
             "1/1",
             "-",
