@@ -171,7 +171,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_train_dataset(
             dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.needs_numbers
         )
-        warn_without_end(islice(first_labels(dataset, collate), 1), self.processing_class, self.model)
+        first = ({"labels": labels} for labels in islice(first_labels(dataset, collate), 1))
+        warn_without_end(map(self._aligned_labels, first), self.processing_class, self.model)
         if self.objective.syntax is not None and self.ntl_config.weight > 0:
             # A few: what numbers look like is seen in the first of them.
             labels = list(islice(first_labels(dataset, collate), 4))
@@ -207,7 +208,7 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             # Once: it reads values back from the device. Sets with a label column were checked whole before.
             check_labels(self._aligned_labels(batches[0]), self._vocab_size)
             if not has_random_access(self.train_dataset):
-                warn_without_end([batch["labels"] for batch in batches], self.processing_class, self.model)
+                warn_without_end(map(self._aligned_labels, batches), self.processing_class, self.model)
             self._first_batch_checked = True
         if batches:
             self._numbers_in_step = self._count_numbers(batches, device)

@@ -1,6 +1,7 @@
 """Rows without an end of text are told of, once and before training; those with one are not."""
 
 import warnings
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from tests.build import make_args
 from tests.tiny import char_tokenizer, tiny_model
 
 
-def train(folder: Path, end: str = "", model: Any = None, stream: bool = False, **tokens: Any) -> list[str]:
-    """Train on eight sums that end in `end`; what was warned of the end of text."""
-    tokenizer = char_tokenizer(**tokens)
-    ids = tokenizer([f"{i}+5={i + 5}{end}" for i in range(8)])["input_ids"]
+def train(
+    folder: Path, start: str = "", end: str = "", model: Any = None, stream: bool = False, block: int = 0, **names: Any
+) -> list[str]:
+    """Train on eight sums between `start` and `end`, or in blocks; what was warned of the end of text."""
+    tokenizer = char_tokenizer(**names)
+    ids = tokenizer([f"{start}{i}+5={i + 5}{end}" for i in range(8)])["input_ids"]
+    if block:
+        flat = 4 * list(chain.from_iterable(ids))
+        ids = [flat[i : i + block] for i in range(0, len(flat) - block, block)]
     rows: Any = Dataset.from_dict({"input_ids": ids, "labels": ids})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -45,6 +51,17 @@ def test_any_end_of_the_generation_counts(tmp_path: Path) -> None:
     model, tokenizer = tiny_model("llama"), char_tokenizer()
     model.generation_config.eos_token_id = [1, tokenizer.convert_tokens_to_ids("#")]
     assert train(tmp_path, end="#", model=model) == []
+
+
+def test_an_end_that_is_not_trained_does_not_count(tmp_path: Path) -> None:
+    """OPT begins texts with its end of text: the label of the first token is nowhere predicted."""
+    assert len(train(tmp_path, start="</s>", bos_token="</s>")) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_blocks_of_longer_texts_need_none(stream: bool, tmp_path: Path) -> None:
+    assert train(tmp_path, block=32, stream=stream) == []
+    assert len(train(tmp_path / "short", block=8, stream=stream)) == 1
 
 
 def test_models_that_do_not_generate_need_none(tmp_path: Path) -> None:
