@@ -57,9 +57,6 @@ def test_folders_with_splits(tmp_path):
     (tmp_path / "set/data/train-00000-of-00002.jsonl").write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(ValueError, match=r"set/data/train-00000-of-00002\.jsonl, line 2: not valid JSON"):
         load_named(folder, None, "train")
-    # A file with the name of the split goes first.
-    assert load(tmp_path / "set", '{"a": 2.50}', "train.jsonl")["a"] == ["2.50"]
-    assert load_named(folder, None, "train")["a"] == ["2.50"]
 
 
 def test_texts_that_look_like_something_else_stay_texts(tmp_path):
