@@ -7,9 +7,11 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Json, LargeList, List, Value
 
+from .exact_json import ExactJson
+
 _STRINGS = ("string", "large_string", "string_view")
-# Where a turn of a conversation has its text.
-_TURN_TEXT = ("content", "value")
+# Where a turn of a conversation has texts.
+TURN_TEXTS = frozenset({"content", "value", "reasoning_content", "reasoning", "thinking", "name"})
 _NUMBERS = "2 or 2.0, 1.5 or 1.50"
 # By how the name of the type begins.
 _SPELLINGS = {"float": _NUMBERS, "decimal": _NUMBERS, "bool": "true or True"}
@@ -52,7 +54,7 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     if all(spelling.row(row, i) == row for i, row in enumerate(dataset.select_columns(list(names)))):
         return dataset
     # A turn is stored whole: its text alone, of digits, would become a number.
-    typed = Features({**typed, **{name: List(Json()) for name in mixed}})
+    typed = Features({**typed, **{name: List(ExactJson()) for name in mixed}})
     return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
 
 
@@ -129,7 +131,7 @@ def _turns_feature(feature: Any) -> Any:
         return None
     if isinstance(feature.feature, Json):
         return feature
-    turn = {key: _turn_feature(each) if key in _TURN_TEXT else each for key, each in feature.feature.items()}
+    turn = {key: _turn_feature(each) if key in TURN_TEXTS else each for key, each in feature.feature.items()}
     return type(feature)(turn)
 
 
@@ -193,7 +195,7 @@ class _Spelling:
         return [{key: self._part(key, each, name, where) for key, each in turn.items()} for turn in value]
 
     def _part(self, key: str, value: Any, name: str, where: str) -> Any:
-        is_text = key in _TURN_TEXT and not isinstance(value, (list, dict, type(None)))
+        is_text = key in TURN_TEXTS and not isinstance(value, (list, dict, type(None)))
         return _text(value, f"{name}: {key}", where) if is_text else value
 
 
