@@ -31,7 +31,7 @@ def load_as_written(files: Sequence[Path], separator: str | None = None) -> Data
         separator: one character, between the fields of CSV and TSV; None takes that of the file's kind.
 
     Raises:
-        ValueError: the separator is not one character; a file cannot be read, with the line; or no file has rows (`NO_ROWS`).
+        ValueError: a file cannot be read, with the line; or no file has rows (`NO_ROWS`).
     """
     paths = [path.resolve() for path in files]
     stats = [path.stat() for path in paths]

@@ -29,14 +29,16 @@ def load_folder(path: Path, config: str | None, split: str) -> Dataset:
     that `datasets` finds.
 
     Raises:
-        ValueError: there is no such configuration or split; the split has files of several kinds, of which some would
-            be left out; or the README has an option for reading that is not followed here.
+        ValueError: there is no such configuration or split, or no file that `datasets` can find; the split has files
+            of which some would be left out; or the README has an option for reading that is not followed here.
     """
     configs = _configs(path)
     if not configs and config is None and (own := _own(path, split)):
         # `datasets` knows three names of splits, and one kind of file for all of them.
         _check_all_read([*own, *_found(path, split)], own[:1], path, split)
         return load_file(own[0])
+    if glob.has_magic(path.resolve().as_posix()):
+        raise ValueError(f"{path}: `datasets` finds no files where a folder's name has one of *?[; rename it.")
     builder = load_dataset_builder(str(path), config)
     files = _files(builder, path)
     if not any({"data_files", "data_dir"} & each.keys() for each in configs.values()):

@@ -57,7 +57,9 @@ def parse_at(text: str, position: int, where: str, path: Path | None = None) -> 
         raise ValueError(f"{where}: lists or objects are nested too deep: {text[position : position + 80]}") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])[1:-1]
-        raise ValueError(f"{where}: {half} is half of a character; write the character itself, or both halves.") from None
+        raise ValueError(
+            f"{where}: {half} is half of a character; write the character itself, or both halves."
+        ) from None
     except ValueError as error:
         raise ValueError(f"{where}: not valid JSON ({error}): {text[position : position + 80]}") from None
 

@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .conversations import TURN_TEXTS
 from .json_lines import invalid, parse_at, parse_lines, skip_space
-from .text_columns import TURN_TEXTS
 from .text_lines import read_lines
 
 # What tells a turn of a conversation, or a part of one, and where its texts are.

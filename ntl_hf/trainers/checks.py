@@ -14,7 +14,7 @@ from torch import Tensor
 from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
 from ..data.encode import RENAME
-from ..data.text_columns import column_names
+from ..data.sets import column_names
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 

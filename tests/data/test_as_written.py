@@ -205,8 +205,14 @@ REFUSED = {
     "deep.jsonl": ('{"a": 1}\n{"a": ' + "[" * 2000 + "]" * 2000 + "}", "deep.jsonl, line 2: .* nested too deep"),
     "deep.json": ('[{"a": 1},\n{"a": ' + '{"b":' * 2000 + "1" + "}" * 2001 + "]", "deep.json, line 2: .* nested too"),
     "first.jsonl": ('{"a": ' + "[" * 2000 + "]" * 2000 + "}", "first.jsonl, line 1: .* nested too deep"),
-    "less.jsonl": ('{"a": 1}\n{"a": ' + "[" * 150 + "]" * 150 + "}", "less.jsonl, line 2: 'a' is nested more than 100"),
-    "half.jsonl": ('{"a": "\\ud83d\\ude00"}\n{"a": ["\\uD83D"]}', r"half.jsonl, line 2: .ud83d is half of a character"),
+    "less.jsonl": (
+        '{"a": 1}\n{"a": ' + "[" * 150 + "]" * 150 + "}",
+        "less.jsonl, line 2: 'a' is nested more than 100",
+    ),
+    "half.jsonl": (
+        '{"a": "\\ud83d\\ude00"}\n{"a": ["\\uD83D"]}',
+        r"half.jsonl, line 2: .ud83d is half of a character",
+    ),
     "empty.json": ("[]", "empty.json, split 'train', has no rows"),
 }
 

@@ -68,7 +68,7 @@ LEFT_OUT = [
 def test_files_of_a_split_are_never_left_out(files, tmp_path):
     name = write(tmp_path / "set", **dict.fromkeys(files, ""))
     with pytest.raises(
-        ValueError, match="split 'train': the files .* are not read together .*`dataset_name`"
+        ValueError, match=r"split 'train': the files .* are not read together .*`dataset_name`"
     ) as error:
         load_named(name, None, "train")
     for file in files:
@@ -115,7 +115,7 @@ def test_parquet_that_is_broken_or_has_no_rows(tmp_path):
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "train.parquet").write_bytes(b"PAR1garbage")
-    with pytest.raises(ValueError, match="train.parquet cannot be read: "):
+    with pytest.raises(ValueError, match=r"train\.parquet cannot be read: "):
         load_named(str(folder), None, "train")
     Dataset.from_dict({"a": []}).to_parquet(folder / "train.parquet")
     for name in (folder, folder / "train.parquet"):
@@ -127,7 +127,9 @@ def test_a_folder_with_a_pattern_in_its_name(tmp_path):
     name = write(tmp_path / "set [1]", train__csv="", test__csv="")
     assert load_named(name, None, "train")["a"] == ["train.csv"]
     write(tmp_path / "set [1]", **{"train-2__csv": ""})
-    with pytest.raises(ValueError, match="train-2.csv, train.csv are not read together"):
+    with pytest.raises(ValueError, match=r"train-2\.csv, train\.csv are not read together"):
         load_named(name, None, "train")
-    with pytest.raises(FileNotFoundError, match="any data files"):
+    with pytest.raises(ValueError, match=r"finds no files where a folder's name has one of .*; rename it"):
         load_named(write(tmp_path / "more [1]", data___train__csv=""), None, "train")
+    name = write(tmp_path / "inner", **{"data [1]___train__csv": ""})
+    assert load_named(name, None, "train")["a"] == ["data [1]/train.csv"]
