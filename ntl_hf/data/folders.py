@@ -58,7 +58,7 @@ def _configs(path: Path) -> dict[str, Any]:
     texts = [readme.read_text("utf-8")] if readme.is_file() else []
     texts += [f"---\n{bare.read_text('utf-8')}\n---\n"] if bare.is_file() else []
     found: dict[str, Any] = {}
-    for text in texts:
+    for text in (each for each in texts if each.lstrip("\ufeff \n").startswith("---")):
         found |= MetadataConfigs.from_dataset_card_data(DatasetCard(text).data)
     return found
 

@@ -153,8 +153,10 @@ def check_train_dataset(
         need_numbers: False where the number loss has no weight.
 
     Raises:
-        ValueError: labels outside the vocabulary, no number token in any label, or batches without labels.
+        ValueError: no rows, labels outside the vocabulary, no number token in any label, or batches without labels.
     """
+    if has_random_access(dataset) and not len(dataset):
+        raise ValueError("The training set has no rows.")
     seen_all = _has_label_column(dataset)
     found = not need_numbers
     for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):

@@ -283,6 +283,12 @@ def test_no_rows_at_all(case, tmp_path):
         sft_trainer(tmp_path, prompt_completion(4), eval_dataset=EMPTY[case])
 
 
+@pytest.mark.parametrize("dataset", [labelled([5]).select([]), []])
+def test_no_rows_of_tokens(dataset, tmp_path):
+    with pytest.raises(ValueError, match="The training set has no rows"):
+        plain_trainer(tmp_path, dataset).train()
+
+
 @pytest.mark.parametrize("kind", ["pandas", "numpy"])
 def test_rows_in_a_format_are_those_without(kind, tmp_path):
     plain = prompt_completion(4)
