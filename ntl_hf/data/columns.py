@@ -7,9 +7,11 @@ from difflib import get_close_matches
 from string import Formatter
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, Features, Value
 
 from ..number_text import read_number
+from .sets import unformatted
 from .text_columns import check_text_types
 
 NAMES = ("prompt", "completion", "text", "target")
@@ -30,6 +32,7 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
             nor whole numbers (see `as_texts`), and with the row's number (from 1), a value that is missing (null) or
             a `target` that is no number.
     """
+    dataset = unformatted(dataset)
     parts = {name: _parse(name, text, dataset.column_names, source) for name, text in columns.items()}
     in_texts = {column for name in parts if name != "target" for _, column in parts[name] if column is not None}
     check_text_types(dataset.features, sorted(in_texts), source)
@@ -37,7 +40,7 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
     return dataset.map(
         _map_row,
         with_indices=True,
-        fn_kwargs={"parts": parts, "source": source},
+        fn_kwargs={"parts": parts, "source": source, "single": _single_precision(dataset)},
         remove_columns=dataset.column_names,
         features=features,
         desc="Mapping columns",
@@ -53,15 +56,21 @@ def read_targets(dataset: Dataset, source: str) -> Dataset:
     if "target" not in dataset.column_names:
         return dataset
     features = Features({**dataset.features, "target": Value("float64")})
-    return dataset.map(
-        _read_target, with_indices=True, fn_kwargs={"source": source}, features=features, desc="Reading targets"
+    kwargs = {"source": source, "single": _single_precision(dataset)}
+    return unformatted(dataset).map(
+        _read_target, with_indices=True, fn_kwargs=kwargs, features=features, desc="Reading targets"
     )
 
 
-def _read_target(row: dict[str, Any], index: int, source: str) -> dict[str, Any]:
+def _read_target(row: dict[str, Any], index: int, source: str, single: frozenset[str]) -> dict[str, Any]:
     if row["target"] is None:
         return {"target": None}
-    return {"target": _number(row, [("", "target")], f"{source}, row {index + 1}")}
+    return {"target": _number(row, [("", "target")], f"{source}, row {index + 1}", single)}
+
+
+def _single_precision(dataset: Dataset) -> frozenset[str]:
+    """The columns of float32, whose 0.1 is 0.10000000149 as a float64."""
+    return frozenset(name for name, each in dataset.features.items() if getattr(each, "dtype", None) == "float32")
 
 
 Parts = list[tuple[str, str | None]]
@@ -93,10 +102,12 @@ def _near(name: str, known: Any) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def _map_row(row: dict[str, Any], index: int, parts: dict[str, Parts], source: str) -> dict[str, Any]:
+def _map_row(
+    row: dict[str, Any], index: int, parts: dict[str, Parts], source: str, single: frozenset[str]
+) -> dict[str, Any]:
     where = f"{source}, row {index + 1}"
     return {
-        name: _number(row, parts_, where) if name == "target" else _text(row, parts_, where)
+        name: _number(row, parts_, where, single) if name == "target" else _text(row, parts_, where)
         for name, parts_ in parts.items()
     }
 
@@ -115,11 +126,11 @@ def _written(value: Any, column: str, where: str) -> str:
     return str(value)
 
 
-def _number(row: dict[str, Any], parts: Parts, where: str) -> float:
+def _number(row: dict[str, Any], parts: Parts, where: str, single: frozenset[str]) -> float:
     if len(parts) == 1 and not parts[0][0] and parts[0][1] is not None:
         value = row[parts[0][1]]
         if isinstance(value, float) and math.isfinite(value):
-            return value
+            return float(str(np.float32(value))) if parts[0][1] in single else value
     text = _text(row, parts, where)
     number = read_number(text)
     if number is None:

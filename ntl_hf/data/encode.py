@@ -10,7 +10,8 @@ import numpy as np
 from datasets import Dataset, IterableDataset
 from transformers import DataCollatorForSeq2Seq
 
-from .text_columns import as_texts, column_names
+from .sets import check_has_rows, column_names
+from .text_columns import as_texts
 
 PAIR, TEXT = ("prompt", "completion"), ("text",)
 RENAME = "Rename them, or map them with `columns` in a recipe."
@@ -93,10 +94,12 @@ class TextEncoder:
             A data set of the same kind, with no other columns than `input_ids` and `labels`.
 
         Raises:
-            ValueError: the columns are not those needed, a row has neither a text nor a whole number in one (see
-                `as_texts`), or `max_length` leaves no labels.
+            TypeError: it is no data set.
+            ValueError: there are no rows, the columns are not those needed, a row has neither a text nor a whole
+                number in one (see `as_texts`), or `max_length` leaves no labels.
         """
         there = column_names(dataset)
+        check_has_rows(dataset)
         columns = _text_columns(there, self.is_encoder_decoder)
         dataset = as_texts(dataset, columns)
         arguments: dict[str, Any] = {"batched": True, "input_columns": list(columns), "remove_columns": there}

@@ -47,9 +47,19 @@ def parse_lines(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict[st
 def parse_at(text: str, position: int, where: str, path: Path | None = None) -> tuple[Any, int]:
     """The value that begins at a position of a line, or with `path` of the text of a file, and where it ends."""
     try:
-        return _JSON.raw_decode(text, position)
+        value, end = _JSON.raw_decode(text, position)
+        if "\\ud" in text[position:end].lower():
+            json.dumps(value, ensure_ascii=False).encode()
+        return value, end
     except json.JSONDecodeError as error:
         raise invalid(error.msg, text, error.pos, where, path) from None
+    except RecursionError:
+        raise ValueError(f"{where}: lists or objects are nested too deep: {text[position : position + 80]}") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        raise ValueError(
+            f"{where}: {half} is half of a character; write the character itself, or both halves."
+        ) from None
     except ValueError as error:
         raise ValueError(f"{where}: not valid JSON ({error}): {text[position : position + 80]}") from None
 

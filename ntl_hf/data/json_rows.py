@@ -6,11 +6,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .conversations import TURN_TEXTS
 from .json_lines import invalid, parse_at, parse_lines, skip_space
 from .text_lines import read_lines
 
-# What tells a turn of a conversation, or a part of one, and where its text is.
-_TURN, _TURN_TEXT = frozenset({"role", "from", "type"}), frozenset({"content", "value", "text"})
+# What tells a turn of a conversation, or a part of one, and where its texts are.
+_TURN, _TEXTS = frozenset({"role", "from", "type"}), TURN_TEXTS | {"text"}
 # Where it stands, the value, and its text.
 _Found = Iterator[tuple[str, Any, str]]
 _LITERALS = json.JSONDecoder(parse_int=str, parse_float=str)
@@ -50,7 +51,7 @@ def _rows(path: Path) -> _Found:
 def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -93,9 +94,9 @@ def _as_written(row: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _has_number(value: Any) -> bool:
-    # A look at the first: a row of token ids is long.
-    if isinstance(value, list) and value and _is_turn(value[0]):
-        return any(_has_number(turn.get(name)) for turn in value if _is_turn(turn) for name in _TURN_TEXT)
+    # A look at the first that is no null: a row of token ids is long.
+    if isinstance(value, list) and _is_turn(next((each for each in value if each is not None), None)):
+        return any(_has_number(turn.get(name)) for turn in value if _is_turn(turn) for name in _TEXTS)
     return isinstance(value, (int, float))
 
 
@@ -107,7 +108,7 @@ def _written(value: Any, literal: Any) -> Any:
 
 
 def _written_turn(turn: dict[str, Any], literals: dict[str, Any]) -> dict[str, Any]:
-    return {name: _written(value, literals[name]) if name in _TURN_TEXT else value for name, value in turn.items()}
+    return {name: _written(value, literals[name]) if name in _TEXTS else value for name, value in turn.items()}
 
 
 def _is_turn(value: Any) -> bool:

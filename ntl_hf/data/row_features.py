@@ -5,18 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from datasets import Features, Json, List, Value
+from datasets import Features, List, Value
+
+from .exact_json import ExactJson
 
 # A shape is None (nothing but nulls), the name of a type, a list of one shape, a mapping of shapes, or `_ANY`.
 _ANY = "any"
 _TYPES = {str: "string", bool: "bool", float: "float64"}
+# More, and the libraries that handle the types would give up at some depth of their own.
+_DEEPEST = 100
 
 
 class RowFeatures:
     """Finds the features of rows, and makes tables of them.
 
     Values of one type in all rows get that type; a column of nulls alone is a string. Objects that have not the same
-    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to them.
+    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to them. So are
+    whole numbers beside others, of which 1 would become 1.0, and those of more than 64 bits.
 
     Args:
         rows: all of them, each after where it stands.
@@ -25,7 +30,7 @@ class RowFeatures:
         features: of the columns, in the order in which they appeared.
 
     Raises:
-        ValueError: a whole number of more than 64 bits within a list or an object.
+        ValueError: lists and objects within each other, more than 100 deep.
     """
 
     def __init__(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
@@ -35,7 +40,7 @@ class RowFeatures:
                 # Most columns are texts, all the way down.
                 if type(value) is not str or self._shapes.get(name) != "string":
                     self._add(name, value, where)
-        self.features = Features({name: _feature(shape, Json()) for name, shape in self._shapes.items()})
+        self.features = Features({name: _feature(shape, ExactJson()) for name, shape in self._shapes.items()})
         self._mixed = {name: shape for name, shape in self._shapes.items() if _has_any(shape)}
         stored = Features({name: _feature(shape, Value("string")) for name, shape in self._shapes.items()})
         self._stored_schema = stored.arrow_schema
@@ -43,8 +48,8 @@ class RowFeatures:
     def _add(self, name: str, value: Any, where: str) -> None:
         try:
             self._shapes[name] = _merge(self._shapes.get(name), _shape(value))
-        except OverflowError as error:
-            raise ValueError(f"{where}: '{name}' has {error}; write it as a text.") from None
+        except RecursionError:
+            raise ValueError(f"{where}: '{name}' is nested more than {_DEEPEST} deep; write it as a text.") from None
 
     def table(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         """A table of some of the rows; nulls where a row has no such column."""
@@ -55,27 +60,33 @@ class RowFeatures:
         return pa.Table.from_pylist(rows, schema=self._stored_schema).cast(self.features.arrow_schema)
 
 
-def _shape(value: Any) -> Any:
+def _shape(value: Any, depth: int = 0) -> Any:
     if value is None:
         return None
+    if depth > _DEEPEST:
+        raise RecursionError
     if isinstance(value, dict):
-        return {name: _shape(each) for name, each in value.items()}
+        shapes = {name: _shape(each, depth + 1) for name, each in value.items()}
+        return _whole(shapes)
     if isinstance(value, list):
-        return _shape_of_items(value)
+        return _shape_of_items(value, depth + 1)
     if type(value) is int:
-        if not -(2**63) <= value < 2**63:
-            raise OverflowError(f"the whole number {value}, of more than 64 bits")
-        return "int64"
+        return "int64" if -(2**63) <= value < 2**63 else _ANY
     return _TYPES[type(value)]
 
 
-def _shape_of_items(values: list[Any]) -> list[Any]:
+def _whole(shapes: dict[str, Any]) -> Any:
+    # `datasets` makes a number of a text of digits that is stored as JSON by itself.
+    return _ANY if _ANY in shapes.values() else shapes
+
+
+def _shape_of_items(values: list[Any], depth: int) -> list[Any]:
     kinds = set(map(type, values))
     if kinds == {int}:  # a row of token ids is long
         values = [min(values), max(values)]
     shape = None
     for value in values:
-        shape = _merge(shape, _shape(value))
+        shape = _merge(shape, _shape(value, depth))
     return [shape]
 
 
@@ -85,11 +96,8 @@ def _merge(one: Any, other: Any) -> Any:
     if isinstance(one, list) and isinstance(other, list):
         return [_merge(one[0], other[0])]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        merged = {name: _merge(each, other[name]) for name, each in one.items()}
-        # As a whole: `datasets` makes a number of a text of digits that is stored as JSON by itself.
-        return _ANY if _ANY in merged.values() else merged
-    numbers = ("int64", "float64")
-    return "float64" if one in numbers and other in numbers else _ANY
+        return _whole({name: _merge(each, other[name]) for name, each in one.items()})
+    return _ANY
 
 
 def _has_any(shape: Any) -> bool:

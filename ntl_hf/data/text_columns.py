@@ -7,17 +7,14 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Json, LargeList, List, Value
 
+from .conversations import EMPTY, NO_SPEAKER, NULL_TURN, SPEAKER, TURN_TEXTS, check_turns
+from .exact_json import ExactJson
+from .sets import unformatted
+
 _STRINGS = ("string", "large_string", "string_view")
-# Where a turn of a conversation has its text.
-_TURN_TEXT = ("content", "value")
 _NUMBERS = "2 or 2.0, 1.5 or 1.50"
 # By how the name of the type begins.
 _SPELLINGS = {"float": _NUMBERS, "decimal": _NUMBERS, "bool": "true or True"}
-
-
-def column_names(dataset: Dataset | IterableDataset) -> list[str]:
-    """The columns of a data set; of a stream that does not know them, those of its first row."""
-    return list(dataset.column_names or next(iter(dataset), {}))
 
 
 def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", turns: bool = False) -> Any:
@@ -31,16 +28,19 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
         turns: whether these may also be conversations: lists of turns, whose `content` (or `value`) is treated alike.
 
     Returns:
-        A data set of the same kind, the same one where all are known to be texts; of a stream that is, nulls are then
-        the reader's.
+        A data set of the same kind without a format, the same one where all are known to be texts; of a stream that
+        is, nulls are then the reader's.
 
     Raises:
         ValueError: a column has floats, truth values, dates, class labels, lists, or values of several types, with
-            its name, its type and what to do; or rows have nothing there (null).
+            its name, its type and what to do; or rows have nothing there (null, a conversation without turns).
     """
+    dataset = unformatted(dataset)
     _warn_of_shift(dataset, source)
     if isinstance(dataset, IterableDataset):
         return _stream_as_texts(dataset, names, source, turns)
+    for name in names if turns else ():
+        check_turns(dataset, name, source)
     typed = _text_features(dataset.features, names, source, turns)
     for name in names:
         _check_nulls(dataset, name, source)
@@ -52,7 +52,7 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     if all(spelling.row(row, i) == row for i, row in enumerate(dataset.select_columns(list(names)))):
         return dataset
     # A turn is stored whole: its text alone, of digits, would become a number.
-    typed = Features({**typed, **{name: List(Json()) for name in mixed}})
+    typed = Features({**typed, **{name: List(ExactJson()) for name in mixed}})
     return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
 
 
@@ -109,7 +109,7 @@ def _text_features(features: Features, names: Sequence[str], source: str, turns:
             found[name] = _turns_feature(features[name]) if turns else None
             found[name] = found[name] or _text_feature(features[name])
         except TypeError as error:
-            raise ValueError(f"{source}: the column '{name}' is of type {error}") from None
+            raise ValueError(f"{source}: the column '{name}' {error}") from None
     return Features({**features, **found})
 
 
@@ -129,7 +129,9 @@ def _turns_feature(feature: Any) -> Any:
         return None
     if isinstance(feature.feature, Json):
         return feature
-    turn = {key: _turn_feature(each) if key in _TURN_TEXT else each for key, each in feature.feature.items()}
+    if SPEAKER.isdisjoint(feature.feature):
+        raise TypeError(f"has {NO_SPEAKER}")
+    turn = {key: _turn_feature(each) if key in TURN_TEXTS else each for key, each in feature.feature.items()}
     return type(feature)(turn)
 
 
@@ -147,12 +149,12 @@ def _has_json(feature: Any) -> bool:
 
 def _need(feature: Any) -> str:
     if isinstance(feature, ClassLabel):
-        return "ClassLabel; strings are needed. Make them of its names with `dataset.map` and `int2str`."
+        return "is of type ClassLabel; strings are needed. Make them of its names with `dataset.map` and `int2str`."
     if isinstance(feature, Json):
-        return "Json (values of several types); strings are needed. Make all of them texts."
+        return "is of type Json (values of several types); strings are needed. Make all of them texts."
     known = {List: "list", LargeList: "list", dict: "object"}
     kind = known.get(type(feature)) or str(getattr(feature, "dtype", type(feature).__name__))
-    return f"{kind}; strings are needed. {_advice(kind)}"
+    return f"is of type {kind}; strings are needed. {_advice(kind)}"
 
 
 def _advice(kind: str) -> str:
@@ -162,8 +164,8 @@ def _advice(kind: str) -> str:
     if spelling is None:
         return "Make a text of it with `dataset.map`."
     return (
-        f"How it was written is not known ({spelling}): make it a text yourself with `dataset.map`, or name its file "
-        "(CSV, TSV, JSON) as `dataset_name` in a recipe, which reads what stands there."
+        f"How it was written is not known ({spelling}): make it a text yourself with `dataset.map`. If it was read "
+        "from a CSV, TSV or JSON file, a recipe that names that file as `dataset_name` takes what stands there."
     )
 
 
@@ -184,16 +186,22 @@ class _Spelling:
             raise ValueError(f"{where}: '{name}' is missing (null); fill it in or remove the row.")
         if name not in self.conversations:
             return _text(value, name, where)
+        if isinstance(value, list) and None in value:
+            raise ValueError(f"{where}: {NULL_TURN.format(name)}")
         if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
             kind = type(value).__name__
             raise ValueError(
                 f"{where}: '{name}' is of type {kind}, where other rows have another. Make all of them texts, or all "
                 "of them lists of turns."
             )
+        if not value:
+            raise ValueError(f"{where}: {EMPTY.format(name)}")
+        if any(SPEAKER.isdisjoint(turn) for turn in value):
+            raise ValueError(f"{where}: '{name}' has {NO_SPEAKER}")
         return [{key: self._part(key, each, name, where) for key, each in turn.items()} for turn in value]
 
     def _part(self, key: str, value: Any, name: str, where: str) -> Any:
-        is_text = key in _TURN_TEXT and not isinstance(value, (list, dict, type(None)))
+        is_text = key in TURN_TEXTS and not isinstance(value, (list, dict, type(None)))
         return _text(value, f"{name}: {key}", where) if is_text else value
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..baselines.regression_transformer.number_tokens import has_number_tokens
 from ..config import NTLConfig
 from ..data.encode import RENAME
-from ..data.text_columns import column_names
+from ..data.sets import column_names
 from ..head import IGNORE_INDEX
 from ..number_vocab import NumberVocab
 
@@ -153,8 +153,10 @@ def check_train_dataset(
         need_numbers: False where the number loss has no weight.
 
     Raises:
-        ValueError: labels outside the vocabulary, no number token in any label, or batches without labels.
+        ValueError: no rows, labels outside the vocabulary, no number token in any label, or batches without labels.
     """
+    if has_random_access(dataset) and not len(dataset):
+        raise ValueError("The training set has no rows.")
     seen_all = _has_label_column(dataset)
     found = not need_numbers
     for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from trl import SFTConfig, SFTTrainer
 
 from ..arguments import NTLArguments
-from ..data.text_columns import as_texts, column_names
+from ..data.sets import check_has_rows, column_names
+from ..data.text_columns import as_texts
 from .checks import check_columns
 from .mixin import NTLMixin
 from .model_checks import text_of
@@ -32,12 +33,16 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
             raise TypeError(f"`NTLSFTTrainer` takes `NTLSFTConfig` or `trl.SFTConfig`, not `{type(args).__name__}`.")
         if isinstance(model, nn.Module):
             check_language_model(model)  # before TRL looks for a head
+        train_dataset = kwargs.get("train_dataset", rest[1] if rest[1:] else None)
+        if train_dataset is not None:
+            check_has_rows(train_dataset, "The training set")  # before TRL looks at the first
         super().__init__(model, args, *rest, **kwargs)
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, packing: bool, *rest: Any) -> Any:
+        source = f"The data set '{rest[1]}'" if rest[1:] else "The data set"
+        check_has_rows(dataset, source)
         if not rest or rest[0] is None:  # without a formatting function
             check_columns(dataset, args.dataset_text_field)
-            source = f"The data set '{rest[1]}'" if rest[1:] else "The data set"
             dataset = _as_texts(dataset, args.dataset_text_field, source)
         return super()._prepare_dataset(dataset, processing_class, args, packing, *rest)
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ntl_hf.data import load_named, map_columns
+from ntl_hf.data.text_columns import as_texts
 
 NUMBERS = ["2", "2.5", "9007199254740993", "0.00001", "1e5", "-0", "1.50", "99999999999999999999999", "1E-400"]
 
@@ -57,9 +58,6 @@ def test_folders_with_splits(tmp_path):
     (tmp_path / "set/data/train-00000-of-00002.jsonl").write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(ValueError, match=r"set/data/train-00000-of-00002\.jsonl, line 2: not valid JSON"):
         load_named(folder, None, "train")
-    # A file with the name of the split goes first.
-    assert load(tmp_path / "set", '{"a": 2.50}', "train.jsonl")["a"] == ["2.50"]
-    assert load_named(folder, None, "train")["a"] == ["2.50"]
 
 
 def test_texts_that_look_like_something_else_stay_texts(tmp_path):
@@ -101,6 +99,39 @@ def test_objects_of_several_kinds_keep_their_keys_and_texts(tmp_path):
     assert list(dataset.map(lambda row: {"n": 1}).select_columns(["messages"])) == list(
         dataset.select_columns(["messages"])
     )
+
+
+def calls(**arguments):
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    return [{"role": "user", "content": "?"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+
+
+NESTED = {
+    "kinds of numbers": [calls(x=1), calls(x=2.5), calls(x=-3)],
+    "digits": [calls(x=1.59, y="1.59"), calls(z=0.1234567890123456, y="42"), calls(x=5e-324)],
+    "long": [calls(x=1), calls(x=99999999999999999999), calls(x=9007199254740993)],
+    "deep": [json.loads("[" * 90 + "1.59" + "]" * 90), {"a": 1}],
+    "settings": [{"k": 1, "l": [True]}, {"k": 2.5, "l": [1]}],
+    "lists": [[9007199254740993], [0.5], [1.59, None], []],
+}
+
+
+@pytest.mark.parametrize("case", NESTED)
+def test_numbers_within_objects_and_lists_stay_what_they_are(case, tmp_path):
+    expected = [repr(value) for value in NESTED[case]]
+    dataset = load(tmp_path, "\n".join(json.dumps({"a": value, "b": "1"}) for value in NESTED[case]))
+    again = dataset.map(lambda row: {"b": "2"})
+    for each in (dataset, again, as_texts(dataset, ["b"]).to_iterable_dataset(), again.map(lambda row: row)):
+        rows = [row["a"] for row in each]
+        # What fills a row of a typed column up are nulls.
+        assert list(map(repr, rows)) == expected
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "thinking", "name"])
+def test_all_texts_of_turns_are_as_written(key, tmp_path):
+    rows = [f'{{"messages": [null, {{"role": "user", "content": "x", "{key}": {n}}}]}}' for n in ("1.50", "2", "2.0")]
+    dataset = load(tmp_path, "\n".join(rows))
+    assert [turns[1][key] for turns in dataset["messages"]] == ["1.50", "2", "2.0"]
 
 
 def test_a_list_of_texts_or_numbers_is_the_column_text(tmp_path):
@@ -171,7 +202,17 @@ REFUSED = {
     "list.json": ('[{"a": 1}\n{"a": 2}]', "list.json, line 2: not valid JSON .the list should end here"),
     "tail.json": ('[{"a": 1}]\n{"a": 2}', "tail.json, line 1: not valid JSON .the list should end here"),
     "object.json": ('{\n"a": 1,\n"b": \n}', "object.json, line 4: not valid JSON"),
-    "nested.jsonl": ('{"a": [1]}\n{"a": [9223372036854775808]}', "nested.jsonl, line 2: 'a' has the whole number 92"),
+    "deep.jsonl": ('{"a": 1}\n{"a": ' + "[" * 2000 + "]" * 2000 + "}", "deep.jsonl, line 2: .* nested too deep"),
+    "deep.json": ('[{"a": 1},\n{"a": ' + '{"b":' * 2000 + "1" + "}" * 2001 + "]", "deep.json, line 2: .* nested too"),
+    "first.jsonl": ('{"a": ' + "[" * 2000 + "]" * 2000 + "}", "first.jsonl, line 1: .* nested too deep"),
+    "less.jsonl": (
+        '{"a": 1}\n{"a": ' + "[" * 150 + "]" * 150 + "}",
+        "less.jsonl, line 2: 'a' is nested more than 100",
+    ),
+    "half.jsonl": (
+        '{"a": "\\ud83d\\ude00"}\n{"a": ["\\uD83D"]}',
+        r"half.jsonl, line 2: .ud83d is half of a character",
+    ),
     "empty.json": ("[]", "empty.json, split 'train', has no rows"),
 }
 

@@ -5,7 +5,7 @@ import json
 import warnings
 
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Features, Value
 
 from ntl_hf.data import load_named, map_columns, read_targets
 
@@ -75,6 +75,13 @@ def test_a_target_that_float64_cannot_hold_is_told(wide):
         warnings.simplefilter("error")
         for exact in (9007199254740994, "1e300", 1e300, "0.1"):
             assert mapped([{"a": exact}], target="a") == [{"target": float(exact)}]
+
+
+def test_targets_of_single_precision_are_the_decimals_that_were_meant():
+    features = Features({"target": Value("float32")})
+    dataset = Dataset.from_dict({"target": [0.1, 1234.5, 1e-7, 3.0]}, features=features)
+    for read in (read_targets(dataset, "rows"), map_columns(dataset, {"target": "target"}, "rows")):
+        assert read["target"] == [0.1, 1234.5, 1e-7, 3.0]
 
 
 @pytest.mark.parametrize("case", REFUSED)

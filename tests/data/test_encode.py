@@ -207,3 +207,18 @@ def test_refused_tokenizers_and_lengths():
         TextEncoder(tokenizer_around("<s> $A </s>"), True, 2)
     with pytest.raises(ValueError, match="`max_length` is -1"):
         TextEncoder(char_tokenizer(), False, -1)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "pandas"])
+def test_rows_in_a_format_are_encoded_as_those_without(kind):
+    encoder, plain = TextEncoder(char_tokenizer(), is_encoder_decoder=False), prompt_completion(4)
+    for each in (plain, plain.to_iterable_dataset()):
+        assert list(encoder.encode(each.with_format(kind))) == list(encoder.encode(plain))
+
+
+def test_no_rows_and_no_data_set():
+    encoder, plain = TextEncoder(char_tokenizer(), is_encoder_decoder=False), prompt_completion(4)
+    with pytest.raises(ValueError, match="The data set has no rows"):
+        encoder.encode(plain.select([]))
+    with pytest.raises(TypeError, match=r"is needed, this is a list\. `Dataset\.from_list\(rows\)`"):
+        encoder.encode(list(plain))

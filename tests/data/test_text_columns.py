@@ -6,10 +6,11 @@ import warnings
 
 import pandas as pd
 import pytest
-from datasets import ClassLabel, Dataset, Features, IterableDataset, Value, load_dataset
+from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, Value, load_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntl_hf.data.sets import column_names
 from ntl_hf.data.text_columns import as_texts
 
 
@@ -142,3 +143,46 @@ def test_a_shift_of_csv_columns_is_told(tmp_path):
         warnings.simplefilter("error")
         frame = pd.DataFrame({"completion": ["1", "2", "3"]})
         as_texts(Dataset.from_pandas(frame[frame["completion"] != "2"]), ["completion"])
+
+
+FORMATS = ["numpy", "pandas", "torch", "arrow"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_format_is_taken_off(kind):
+    for dataset in (
+        rows(2, 3),
+        rows("2", "3"),
+        Dataset.from_list([{"completion": turns(2)}, {"completion": turns(3)}]),
+    ):
+        expected = list(as_texts(dataset, ["completion"], turns=True))
+        for each in (dataset, dataset.to_iterable_dataset()):
+            assert list(as_texts(each.with_format(kind), ["completion"], turns=True)) == expected
+
+
+NO_CONVERSATIONS = {
+    "empty": ([[], []], "row 1: the conversation 'messages' is empty"),
+    "one empty": ([turns("1"), []], "row 2: the conversation 'messages' is empty"),
+    "null turn": ([turns("1"), [*turns("1"), None]], "row 2: 'messages' has a turn that is null"),
+    "no role": ([[{"content": 1.5}]], "'messages' has turns without a 'role'"),
+    "one without role": ([[*turns("1"), {"content": "1", "n": {"a": 1}}]], "'messages' has turns without a 'role'"),
+}
+
+
+@pytest.mark.parametrize("case", NO_CONVERSATIONS)
+@pytest.mark.parametrize("options", [{}, {"on_mixed_types": "use_json"}])
+def test_conversations_that_are_none(case, options):
+    conversations, message = NO_CONVERSATIONS[case]
+    if case == "one without role" and not options:
+        return  # a typed turn has all keys
+    made = [{"messages": each} for each in conversations]
+    with pytest.raises(ValueError, match=message):
+        as_texts(Dataset.from_list(made, **options), ["messages"], turns=True)
+    with pytest.raises(ValueError, match=message):
+        list(as_texts(IterableDataset.from_generator(lambda: iter(made)), ["messages"], turns=True))
+
+
+@pytest.mark.parametrize(("bad", "hint"), [([{"text": "1"}], "`Dataset.from_list"), (DatasetDict(), "of its splits")])
+def test_what_is_no_data_set(bad, hint):
+    with pytest.raises(TypeError, match=f"is needed, this is a {type(bad).__name__}.*{hint}"):
+        column_names(bad)

@@ -261,3 +261,36 @@ def test_sft_on_whole_numbers_is_sft_on_their_texts(tmp_path):
 def test_sft_on_what_is_no_text(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         make_trainer(NTLSFTTrainer, tiny_model(), tmp_path, trainer_options=options)
+
+
+def sft_trainer(folder, dataset, **options):
+    args = make_args(NTLSFTConfig, folder)
+    return NTLSFTTrainer(tiny_model(), args, train_dataset=dataset, processing_class=char_tokenizer(), **options)
+
+
+EMPTY = {
+    "set": prompt_completion(1).select([]),
+    "stream": IterableDataset.from_generator(lambda: iter(())),
+    "formatted": prompt_completion(1).select([]).with_format("pandas"),
+}
+
+
+@pytest.mark.parametrize("case", EMPTY)
+def test_no_rows_at_all(case, tmp_path):
+    with pytest.raises(ValueError, match="The training set has no rows"):
+        sft_trainer(tmp_path, EMPTY[case])
+    with pytest.raises(ValueError, match="The data set 'eval' has no rows"):
+        sft_trainer(tmp_path, prompt_completion(4), eval_dataset=EMPTY[case])
+
+
+@pytest.mark.parametrize("dataset", [labelled([5]).select([]), []])
+def test_no_rows_of_tokens(dataset, tmp_path):
+    with pytest.raises(ValueError, match="The training set has no rows"):
+        plain_trainer(tmp_path, dataset).train()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "numpy"])
+def test_rows_in_a_format_are_those_without(kind, tmp_path):
+    plain = prompt_completion(4)
+    expected = list(sft_trainer(tmp_path, plain).train_dataset)
+    assert list(sft_trainer(tmp_path, plain.with_format(kind)).train_dataset) == expected

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ...data import TextEncoder
-from ...data.text_columns import as_texts, column_names
+from ...data.sets import check_has_rows, column_names
+from ...data.text_columns import as_texts
 from ...number_text import answer_number
 
 _LARGEST = torch.finfo(torch.float32).max
@@ -28,9 +29,12 @@ class RegressionEncoder(TextEncoder):
         """Tokenize a data set or a stream; the result has the columns `input_ids` and `labels`, the latter floats.
 
         Raises:
-            ValueError: the columns are not those needed; or a row has no prompt, or no number, or one beyond float32.
+            TypeError: it is no data set.
+            ValueError: there are no rows; the columns are not those needed; or a row has no prompt, or no number, or
+                one beyond float32.
         """
         names = column_names(dataset)
+        check_has_rows(dataset)
         answer = next((name for name in ("target", "completion") if name in names), None)
         if "prompt" not in names or answer is None:
             raise ValueError(
