@@ -101,8 +101,13 @@ def holds_final_model(folder: str | Path, step: int) -> bool:
     ]
     if not weights or not (folder / _LAST_OF_MODEL).is_file() or not (folder / SETTINGS).is_file():
         return False
+    return holds_state(folder, step)
+
+
+def holds_state(folder: str | Path, step: int) -> bool:
+    """Whether a run that ended at `step` has saved its state in a folder, which it writes after all else."""
     try:
-        return bool(json.loads((folder / STATE).read_text(encoding="utf-8"))["global_step"] == step)
+        return bool(json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))["global_step"] == step)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
