@@ -21,7 +21,7 @@ def settings_to_record(trainer: Any) -> dict[str, Any]:
     """What `go_on_with` compares, for the manifest of a checkpoint."""
     names = (*_OF_OPTIMIZER, *_SEEDS, _STRATEGY, *_OF_STEP[:2])
     found = {name: getattr(trainer.args, name) for name in names}
-    plain = {name: value if isinstance(value, int | float | None) else str(value) for name, value in found.items()}
+    plain = {name: value if value is None or is_number(value) else str(value) for name, value in found.items()}
     return {**plain, "num_processes": trainer.accelerator.num_processes}
 
 
