@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import FILE_NAME as SETTINGS
-from .json_settings import read_settings
+from .json_settings import is_number, read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +32,19 @@ def begin_checkpoint(folder: Path) -> None:
         remove_checkpoint(folder)
 
 
-def finish_checkpoint(folder: Path, saved_by: dict[str, Any] | None = None) -> None:
+def finish_checkpoint(
+    folder: Path, saved_by: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+) -> None:
     """Write the manifest of a checkpoint, after all processes have written their files.
 
     Args:
         folder: of the checkpoint.
         saved_by: how the processes shared the work, for `saved_by` to return.
+        settings: numbers, texts and None that the run was trained with, for `settings_of` to return.
     """
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     draft = folder / f"{MANIFEST}.tmp"
-    manifest = {"saved_by": saved_by or {}, "files": sizes}
+    manifest = {"saved_by": saved_by or {}, "settings": settings or {}, "files": sizes}
     draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(draft, folder / MANIFEST)
 
@@ -53,6 +56,15 @@ def saved_by(folder: str | Path) -> dict[str, Any]:
         ValueError: the manifest is damaged.
     """
     return _read_manifest(Path(folder))[0] if (Path(folder) / MANIFEST).is_file() else {}
+
+
+def settings_of(folder: str | Path) -> dict[str, Any]:
+    """With what settings `finish_checkpoint` was told that the run was trained; empty where it was told none.
+
+    Raises:
+        ValueError: the manifest is damaged.
+    """
+    return _read_manifest(Path(folder))[1] if (Path(folder) / MANIFEST).is_file() else {}
 
 
 def checkpoint_problem(folder: str | Path) -> str | None:
@@ -89,8 +101,13 @@ def holds_final_model(folder: str | Path, step: int) -> bool:
     ]
     if not weights or not (folder / _LAST_OF_MODEL).is_file() or not (folder / SETTINGS).is_file():
         return False
+    return holds_state(folder, step)
+
+
+def holds_state(folder: str | Path, step: int) -> bool:
+    """Whether a run that ended at `step` has saved its state in a folder, which it writes after all else."""
     try:
-        return bool(json.loads((folder / STATE).read_text(encoding="utf-8"))["global_step"] == step)
+        return bool(json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))["global_step"] == step)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -143,9 +160,11 @@ def _named_checkpoint(folder: Path) -> str:
 
 def _manifest_problem(folder: Path) -> str | None:
     try:
-        _, sizes = _read_manifest(folder)
+        *_, sizes = _read_manifest(folder)
     except ValueError:
         return f"its {MANIFEST} cannot be read"
+    if STATE not in sizes:
+        return f"its {MANIFEST} does not list {STATE}, which every checkpoint has"
     for name, size in sizes.items():
         path = folder / name
         if not path.is_file():
@@ -155,14 +174,20 @@ def _manifest_problem(folder: Path) -> str | None:
     return None
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """How the checkpoint was saved, and its files with their sizes; `ValueError` if the manifest is damaged."""
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+    """How the checkpoint was saved, with what settings, and its files with their sizes; `ValueError` if damaged."""
     advice = "Take another checkpoint."
     content = read_settings(folder / MANIFEST, advice)
-    told, sizes = content.get("saved_by", {}), content.get("files")
+    told, settings, sizes = content.get("saved_by", {}), content.get("settings", {}), content.get("files")
     if not isinstance(told, dict) or not isinstance(sizes, dict) or {type(size) for size in sizes.values()} - {int}:
         raise ValueError(f"{folder / MANIFEST} must hold `saved_by` and `files`, names with sizes. {advice}")
-    return told, sizes
+    if not isinstance(settings, dict) or not all(map(_is_setting, settings.values())):
+        raise ValueError(f"{folder / MANIFEST} must hold numbers, texts and null as `settings`. {advice}")
+    return told, settings, sizes
+
+
+def _is_setting(value: Any) -> bool:
+    return value is None or isinstance(value, str) or is_number(value)
 
 
 def _delete(folder: Path) -> None:

@@ -16,6 +16,7 @@ from ntl_hf.checkpoints import (
     remove_checkpoint,
     resolve_checkpoint,
     saved_by,
+    settings_of,
 )
 
 FILES = {
@@ -75,6 +76,8 @@ def test_whatever_was_written_before_the_end_is_not_whole(tmp_path_factory, writ
     [
         *("", "[]", "{", '{"files": 3}', '{"files": []}', '{"files": {"a": "b"}}', '{"files": {"a": NaN}}', "{}", "3"),
         *('{"files": {}, "saved_by": 3}', '{"files": {}, "saved_by": ["zero"]}'),
+        *('{"files": {}, "settings": 3}', '{"files": {}, "settings": {"seed": NaN}}'),
+        '{"files": {}, "settings": {"seed": [1]}}',
     ],
 )
 def test_a_manifest_that_cannot_be_read(write, content):
@@ -83,6 +86,15 @@ def test_a_manifest_that_cannot_be_read(write, content):
     assert checkpoint_problem(folder) == f"its {MANIFEST} cannot be read"
     with pytest.raises(ValueError, match=rf"checkpoint-3/{MANIFEST} .*Take another checkpoint"):
         saved_by(folder)
+
+
+@pytest.mark.parametrize("content", ['{"files": {}}', '{"files": {"model.safetensors": 7}}'])
+def test_a_manifest_that_lists_nothing_tells_nothing(write, content, tmp_path):
+    folder = write(3)
+    (folder / MANIFEST).write_text(content)
+    assert checkpoint_problem(folder) == f"its {MANIFEST} does not list trainer_state.json, which every checkpoint has"
+    with pytest.raises(ValueError, match=r"not a complete checkpoint .*does not list trainer_state.json"):
+        resolve_checkpoint(str(folder), tmp_path)
 
 
 def test_the_manifest_lists_every_file(write):
@@ -119,6 +131,13 @@ def test_how_it_was_saved_can_be_read_back(write):
     assert saved_by(folder) == {}
     finish_checkpoint(folder, {"num_processes": 2})
     assert saved_by(folder) == {"num_processes": 2} and checkpoint_problem(folder) is None
+    (folder / MANIFEST).unlink()
+    finish_checkpoint(folder, {"num_processes": 2}, {"learning_rate": 0.5, "data_seed": None})
+    assert settings_of(folder) == {"learning_rate": 0.5, "data_seed": None} and checkpoint_problem(folder) is None
+    older = json.loads((folder / MANIFEST).read_text())
+    del older["settings"]
+    (folder / MANIFEST).write_text(json.dumps(older))
+    assert settings_of(folder) == {} and checkpoint_problem(folder) is None
 
 
 def test_a_stock_checkpoint_counts_once_it_has_its_state(write):

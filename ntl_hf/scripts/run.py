@@ -10,7 +10,14 @@ from typing import Any
 from transformers import TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
-from ..checkpoints import checkpoint_problem, holds_final_model, list_checkpoints, resolve_checkpoint, step_of
+from ..checkpoints import (
+    checkpoint_problem,
+    holds_final_model,
+    holds_state,
+    list_checkpoints,
+    resolve_checkpoint,
+    step_of,
+)
 from ..folder_lock import locked
 from ..interrupt import InterruptCallback
 from ..trainers.run_lock import BUSY
@@ -124,12 +131,22 @@ def _save(trainer: Any, result: TrainOutput) -> None:
         if trainer.args.push_to_hub and trainer.accelerator.is_main_process:
             logger.warning("Nothing was pushed. %s", trainer._what_is_left())
         return
+    card = _card_of(folder, result.global_step) if finished else None
     trainer.save_model(_internal_call=True)  # without a push
     if not finished:
         trainer.log_metrics("train", result.metrics)
         trainer.save_metrics("train", result.metrics)
     # Before a push, which may fail.
-    trainer.create_model_card()
+    if card is None:
+        trainer.create_model_card()
+    elif trainer.accelerator.is_main_process:
+        (folder / "README.md").write_bytes(card)
     trainer.save_state()
     if trainer.args.push_to_hub:
         trainer.push_to_hub()
+
+
+def _card_of(folder: Path, step: int) -> bytes | None:
+    """The card that a run which ended at `step` has left: it knows the evaluation set, as a resumed run may not."""
+    card = folder / "README.md"
+    return card.read_bytes() if holds_state(folder, step) and card.is_file() else None

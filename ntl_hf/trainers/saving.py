@@ -25,7 +25,15 @@ from ..config import FILE_NAME, NTLConfig
 from ..interrupt import InterruptCallback
 from .cards import NTLCardMixin
 from .checks import check_same_everywhere
-from .resume_checks import check_same_deepspeed, check_same_model, check_same_tokens, warn_without_optimizer
+from .resume_checks import (
+    check_files,
+    check_same_deepspeed,
+    check_same_model,
+    check_same_tokens,
+    warn_of_other_checkpoints,
+    warn_without_optimizer,
+)
+from .resumed_settings import go_on_with, settings_to_record
 from .resuming import NTLResumingMixin
 from .run_lock import locked_by_one
 
@@ -51,8 +59,11 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
         with locked_by_one(self, self._get_output_dir(trial)):
             checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
             check_same_everywhere(self.ntl_config, checkpoint)
-            if checkpoint is not None:
+            if checkpoint is None:
+                warn_of_other_checkpoints(self, Path(self._get_output_dir(trial)))
+            else:
                 self.check_checkpoint(checkpoint)
+                go_on_with(self, Path(checkpoint))
             return super().train(checkpoint, *args, **kwargs)
 
     # ---- Writing ----
@@ -101,7 +112,7 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
             torch.save(self.args, folder / _ARGS)
             if self._balance is not None:
                 self._balance.save(folder)
-            finish_checkpoint(folder, self._parallelism())
+            finish_checkpoint(folder, self._parallelism(), settings_to_record(self))
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(folder))
         if self.args.should_save:
@@ -175,6 +186,7 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
+        check_files(Path(folder))
         tokenizer = self.processing_class
         if hasattr(tokenizer, "get_vocab") and (Path(folder) / "tokenizer_config.json").is_file():
             check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), folder)

@@ -56,6 +56,21 @@ def test_a_last_save_that_was_lost_is_made_up_for(lost, tmp_path):
     assert "cross entropy + 0.3 * Number Token Loss" in card and "7.5" not in card
 
 
+@pytest.mark.parametrize("lora", [{}, {"use_peft": True, "lora_target_modules": "all-linear"}])
+def test_the_card_still_tells_of_the_evaluation_set(lora, tmp_path):
+    """Which the run that makes up for the model does not read."""
+    recipe, out = (
+        str(write_recipe(tmp_path, max_steps=2, eval_strategy="steps", eval_steps=2, **lora)),
+        tmp_path / "out",
+    )
+    assert main(["sft", "--config", recipe]) == 0
+    before = (out / "README.md").read_bytes()
+    (out / ("adapter_model.safetensors" if lora else LOST[0])).unlink()
+    assert main(["sft", "--config", recipe, "--eval_strategy", "no"]) == 0
+    assert b"| evaluation |" in before and (out / "README.md").read_bytes() == before
+    assert list(out.glob("*.safetensors"))
+
+
 def test_the_model_of_an_earlier_end_is_no_substitute(tmp_path, monkeypatch):
     """A run that was made longer, and killed between its last checkpoint and its model."""
     recipe, out = str(write_recipe(tmp_path, max_steps=2)), tmp_path / "out"
