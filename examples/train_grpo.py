@@ -10,13 +10,13 @@ to problems that are not in the training data, before and after. No network; two
 import sys
 from typing import Any
 
-from tiny_decoder import config
-from tiny_words import texts_of, word_tokenizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from ntl_hf import NTLSFTConfig, NTLSFTTrainer, NumberReward
 from ntl_hf.data import make_calculations
+from ntl_hf.tiny_models.decoder import config
+from ntl_hf.tiny_models.words import texts_of, word_tokenizer
 
 supervised_steps = int(sys.argv[1]) if len(sys.argv) > 1 else 600
 grpo_steps = int(sys.argv[2]) if len(sys.argv) > 2 else 300

@@ -19,17 +19,23 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str) -> Path:
-    """The file of a recipe: a path of the user's, which counts more, or a name, with or without `.yaml`.
+    """The file of a recipe: a path of the user's, which counts more, or a name; both with or without `.yaml`.
 
     Raises:
         ValueError: there is neither; the message has the nearest names.
     """
-    if Path(name).exists() and not Path(name).is_dir():
-        return Path(name)
-    path = own_recipe(name)
-    if path is None:
-        raise ValueError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
-    return path
+    path = file_at(Path(name)) or own_recipe(name)
+    if path is not None:
+        return path
+    if (mode := _mode(name)) is not None:
+        raise ValueError(f"{name} is no recipe, but how to start it: add `--accelerate_config {mode}` to a recipe.")
+    raise ValueError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
+
+
+def file_at(path: Path) -> Path | None:
+    """A file of the user's, with or without `.yaml`; None if there is none. It may be a pipe."""
+    both = (path, path.with_name(f"{path.name}.yaml")) if path.name else (path,)
+    return next((each for each in both if each.exists() and not each.is_dir()), None)
 
 
 def own_recipe(name: str) -> Path | None:
@@ -62,6 +68,13 @@ def hardware_of(path: Path) -> str:
 
 def _named(path: Path) -> str:
     return path.relative_to(FOLDER).with_suffix("").as_posix()
+
+
+def _mode(name: str) -> str | None:
+    """`zero3` of `accelerate/zero3`, `recipes/accelerate/zero3.yaml` or `zero3`; None for other names."""
+    path = Path(name.removesuffix(".yaml"))
+    is_one = path.parent.name in ("", ACCELERATE.name) and (ACCELERATE / f"{path.name}.yaml").is_file()
+    return path.name if is_one else None
 
 
 def _comment(path: Path, start: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 _REDACTED = "<redacted>"
@@ -12,22 +13,56 @@ _ENVIRONMENT = "env"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Whatever stands before them: `PGPASSWORD`.
 _SECRET_ENDS = ("password", "passwd", "passphrase", "secret", "secrets", "apikey", "credential", "credentials")
-# Secrets alone; as the last of several words, "token" and "key" are looked at more closely.
-_SECRET_NAMES = frozenset(("token", "key", "pass", "pw", "pwd", "auth", "authorization", "pat", "bearer", "cookie"))
-_KEYS = frozenset(("api", "access", "account", "auth", "encryption", "private", "secret", "signing", "ssh", "storage"))
-# Tokens of a tokenizer.
-_TEXT_TOKENS = frozenset(
-    ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "image", "video", "audio", "special")
+# Alone or as the last of several words, unless one of the others says what else is meant.
+_SECRET_NAMES = frozenset(
+    ("token", "key", "pass", "pw", "pwd", "auth", "authorization", "pat", "bearer", "cookie", "jwt", "sas", "dsn")
 )
+_KEYS = frozenset(("api", "access", "account", "auth", "encryption", "private", "secret", "signing", "ssh", "storage"))
+_NO_SECRETS = {
+    # Of a tokenizer.
+    "token": {
+        *("bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "image", "video", "audio", "special"),
+        *("prefix", "suffix", "middle", "number", "digit", "num", "per", "eot", "boi", "eoi", "blank", "separator"),
+    },
+    # Of a table, of rows or of metrics.
+    "key": {
+        *("primary", "foreign", "partition", "sort", "group", "order", "join", "unique", "index", "column", "row"),
+        *(
+            "field",
+            "text",
+            "prompt",
+            "completion",
+            "question",
+            "answer",
+            "label",
+            "target",
+            "input",
+            "output",
+            "query",
+        ),
+        *("image", "video", "audio", "data", "dataset", "metric", "state", "cache", "config", "dict", "value"),
+    },
+    "pass": {"forward", "backward", "one", "two", "single", "first", "second", "multi", "per", "low", "high"},
+}
+_CONNECTIONS = (["connection", "string"], ["conn", "str"], ["conn", "string"])
+# Here names are those of a table's columns.
+_COLUMNS = "columns"
 _SHAPES = (
     re.compile(r"hf_(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{8,}|hf_[a-z]{16,}"),
     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}"),
-    re.compile(r"\bsk-[\w-]{16,}|\bxox[a-z]-[\w-]{8,}|\bAKIA[0-9A-Z]{12,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"),
-    re.compile(r"(?i)(?<=\bbearer )[^\s\"']+"),
+    re.compile(r"\bsk-[\w-]{16,}|\bxox[a-z]-[\w-]{8,}|\bA[KS]IA[0-9A-Z]{12,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"),
+    re.compile(r"\bAIza[\w-]{16,}|\bya29\.[\w.-]{8,}|\b(?:npm|r8|gsk)_[A-Za-z0-9]{16,}|\b(?:pypi|nvapi)-[\w-]{16,}"),
+    re.compile(r"(?i)(?<=\bbearer )[^\s\"']+|(?<=\bauthorization: basic )[^\s\"']+"),
 )
-# In the query of an address, signed ones too, and in texts such as `model=x,token=...`.
+# In the query of an address.
 _SIGNATURES = ("sig", "signature", "x-amz-signature", "x-goog-signature")
-_PAIR = re.compile(r"([\w-]+)=([^\s&,;\"']+)")
+# In texts such as `model=x,token=...`, `token: ...`, `{'token': '...'}` and `--hub_token ...`: a name, and its value.
+_NAME = re.compile(r"""(?<![\w-])([\w-]+)(["']?\s?(?::|=(?!=))\s?|\s+)""")
+_VALUE = re.compile(
+    r"""(?!<redacted>|(?i:bearer|basic|token)\s|(?i:none|null|true|false)\b)("[^"]+"|'[^']+'|[^\s&,;"']+)"""
+)
+# With a colon these are words of a sentence: "unknown key: x".
+_WORDS_OF_A_SENTENCE = frozenset(("key", "pass", "pat", "auth", "env", "secrets", "credential", "credentials"))
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*(?::[^/\s@]*)@|(?<=https://)[^/\s@]+@|(?<=http://)[^/\s@]+@")
 
 
@@ -56,11 +91,12 @@ def redacted(value: Any) -> Any:
         New dictionaries and lists; other values as they are, texts masked.
     """
     if isinstance(value, Mapping):
-        found = {key: redacted(each) for key, each in value.items() if not (is_secret(key) and _is_filled(each))}
+        found = {key: _redacted_item(key, each) for key, each in value.items() if not _is_left_out(key, each)}
         # Of settings that were nothing but secrets, nothing is left.
         return {key: each for key, each in found.items() if each != {} or not value[key]}
     if isinstance(value, list | tuple):
-        return [redacted(each) for each in value]
+        # May be the words of a command.
+        return [_REDACTED if _is_its_value(*pair) else redacted(pair[1]) for pair in pairwise([None, *value])]
     return redacted_text(value) if isinstance(value, str) else value
 
 
@@ -77,26 +113,60 @@ def redacted_text(text: str) -> str:
     text = _LOGIN.sub("", text)
     for shape in _SHAPES:
         text = shape.sub(_REDACTED, text)
-    return _PAIR.sub(_redacted_pair, text)
+    return _without_values(text)
 
 
-def _redacted_pair(pair: re.Match[str]) -> str:
-    name = pair[1]
-    return f"{name}={_REDACTED}" if name.lower() in _SIGNATURES or is_secret(name) else pair[0]
+def _without_values(text: str) -> str:
+    parts, position = [], 0
+    # Step by step, for the value of one name may hold the next: `url=https://host/x?token=...`.
+    while found := _NAME.search(text, position):
+        parts.append(text[position : found.end()])
+        position = found.end()
+        value = _VALUE.match(text, position) if _is_followed_by_secret(*found.groups()) else None
+        if value is not None and found[2].isspace() and value[0].startswith("-"):
+            continue  # an option without a value
+        if value is not None:
+            parts.append(_REDACTED)
+            position = value.end()
+    return "".join(parts) + text[position:]
+
+
+def _is_followed_by_secret(name: str, between: str) -> bool:
+    if between.isspace():
+        return _is_secret_option(name)
+    if ":" in between and name.lower() in _WORDS_OF_A_SENTENCE:
+        return False
+    return name.lower() in _SIGNATURES or is_secret(name)
+
+
+def _is_secret_option(word: Any) -> bool:
+    return isinstance(word, str) and word.startswith("--") and is_secret(word)
+
+
+def _is_its_value(before: Any, word: Any) -> bool:
+    return _is_secret_option(before) and isinstance(word, str) and not word.startswith("-")
+
+
+def _redacted_item(name: Any, value: Any) -> Any:
+    if name == _COLUMNS and isinstance(value, Mapping):
+        return {key: redacted(each) for key, each in value.items()}
+    return redacted(value)
+
+
+def _is_left_out(name: Any, value: Any) -> bool:
+    return is_secret(name) and _is_filled(value)
 
 
 def is_secret(name: Any) -> bool:
-    """Whether a setting of that name holds a secret: `hub_token`, `WANDB_API_KEY`, `password`; not `eos_token`."""
+    """Whether a setting of that name holds a secret: `hub_token`, `OPENAI_KEY`, `db_pass`; not `eos_token`."""
     words = [word.lower() for word in _WORDS.findall(str(name))]
     if not words:
         return False
     if str(name) == _ENVIRONMENT or any(word.endswith(_SECRET_ENDS) for word in words):
         return True
-    if len(words) == 1 and words[0] in _SECRET_NAMES:
+    if words[-2:] in _CONNECTIONS or ({"key", "keys"} & set(words) and _KEYS & set(words)):
         return True
-    if words[-1] == "token":
-        return not _TEXT_TOKENS & set(words)
-    return "key" in words and bool(_KEYS & set(words))
+    return words[-1] in _SECRET_NAMES and not _NO_SECRETS.get(words[-1], set()) & set(words)
 
 
 def keep_out_of_files(arguments: Any) -> None:

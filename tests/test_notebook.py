@@ -28,10 +28,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    # What it writes must not end in the checkout.
     folder = tmp_path_factory.mktemp("notebook")
-    # Only the script that it imports: what it writes must not end in the checkout.
-    for name in ("tiny_decoder.py", "tiny_words.py"):
-        (folder / name).write_text((NOTEBOOK.parent / name).read_text(encoding="utf-8"), encoding="utf-8")
     notebook = read()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(_kernel(folder)))

@@ -13,11 +13,36 @@ from ntl_hf.scripts import evaluate, sft, train
 
 SECRET = "s3cr3t-v4lue"
 # Names with "token" or "key" in them that are no secrets; all others of the argument classes are looked at below.
-HARMLESS = ("eos_token", "pad_token", "image_token", "decoder_start_token", "max_new_tokens", "add_digit_tokens")
+HARMLESS = (
+    *("eos_token", "pad_token", "image_token", "decoder_start_token", "max_new_tokens", "add_digit_tokens"),
+    *("tokenizer", "tokenizer_name_or_path", "keys", "remove_unused_columns", "num_key_value_heads", "label_key"),
+    *("primary_key", "metric_key_prefix", "forward_pass", "author", "passes", "string", "authors", "loss_per_token"),
+)
 
 
 SECRETS = (
     *("token", "hub_token", "HF_TOKEN", "hfToken", "use_auth_token", "api_key", "apiKey", "WANDB_API_KEY", "key"),
+    *(
+        "openai_key",
+        "wandb_key",
+        "WANDB_KEY",
+        "deployKey",
+        "license_key",
+        "db_pass",
+        "DB_PWD",
+        "github_pat",
+        "api_keys",
+    ),
+    *(
+        "connection_string",
+        "AZURE_CONNECTION_STRING",
+        "connectionString",
+        "dsn",
+        "sentry_dsn",
+        "jwt",
+        "sas",
+        "blob_sas",
+    ),
     *("password", "PGPASSWORD", "db_password", "AWS_SECRET_ACCESS_KEY", "secret", "client_secret", "env"),
 )
 
@@ -54,6 +79,20 @@ def test_of_all_settings_of_the_commands_two_are_secrets():
         ("ghp_abcdefghij0123456789", "<redacted>"),
         ("sk-abcdefghij0123456789", "<redacted>"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer <redacted>"),
+        ("Authorization: Basic abcdef==", "Authorization: Basic <redacted>"),
+        ("AIzaSyA-0123456789abcdefghijklmnopqrstu", "<redacted>"),
+        ("npm_abcdefghij0123456789ABCDEFGHIJ012345", "<redacted>"),
+        ("r8_abcdefghij0123456789ABCDEFGHIJ0123456", "<redacted>"),
+        ("gsk_abcdefghij0123456789ABCDEFGHIJ", "<redacted>"),
+        ("with ya29.a0AfH6SMB-x_y, too", "with <redacted>, too"),
+        ("token: plainsecret", "token: <redacted>"),
+        ("failed (hub_token: plainsecret, retry)", "failed (hub_token: <redacted>, retry)"),
+        ("token = plainsecret", "token = <redacted>"),
+        ("{'token': 'plain secret', 'a': 1}", "{'token': <redacted>, 'a': 1}"),
+        ('no JSON: "password": "plain secret"', 'no JSON: "password": <redacted>'),
+        ("sft --hub_token plainsecret --seed 1", "sft --hub_token <redacted> --seed 1"),
+        ("sft --api-key 'plain secret' --seed 1", "sft --api-key <redacted> --seed 1"),
+        ("url=https://host/x?token=plainsecret&y=1", "url=https://host/x?token=<redacted>&y=1"),
     ],
 )
 def test_texts_that_hold_one(text, kept):
@@ -63,10 +102,43 @@ def test_texts_that_hold_one(text, kept):
 
 @pytest.mark.parametrize(
     "text",
-    ["hf_transformers", "git+ssh://git@host/x", "hf://datasets/a/b@main", "{q} = ", '{"a":1}', "[1,2]"],
+    [
+        *("hf_transformers", "git+ssh://git@host/x", "hf://datasets/a/b@main", "{q} = ", '{"a":1}', "[1,2]"),
+        *("eos_token: </s>", "--pad_token <pad> --max_new_tokens 5", "max_new_tokens=5", "tokenizer: gpt2"),
+        *(
+            "unknown key: 'x'",
+            "KeyError: 'logits'",
+            "token: None",
+            "--token --seed 1",
+            "the token that ends",
+            "a token",
+        ),
+        *(
+            "npm_config",
+            "r8_small",
+            "Question: what?\nAnswer:",
+            "{'eos_token': '</s>'}",
+            "remove_unused_columns=false",
+        ),
+    ],
 )
 def test_texts_that_hold_none(text):
     assert redacted_text(text) == text
+
+
+def test_words_of_a_command():
+    words = ["sft", "--hub_token", SECRET, "--pad_token", "<pad>", "--token", "--seed", "1"]
+    assert redacted({"argv": words}) == {"argv": [*words[:2], "<redacted>", *words[3:]]}
+
+
+def test_columns_are_not_settings():
+    columns = {"key": "prompt", "token": "completion", "x": {"token": SECRET}}
+    assert redacted({"columns": columns}) == {"columns": {"key": "prompt", "token": "completion"} | {"x": {}}}
+
+
+def test_a_long_text_takes_no_time():
+    text = "a=" * 20_000 + "b" * 100_000 + " token=x"
+    assert redacted_text(text) == text[:-1] + "<redacted>"
 
 
 def test_the_rest_is_as_it_was():

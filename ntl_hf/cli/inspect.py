@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..scripts.model_names import check_model_name
 from .errors import UsageError
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
@@ -93,9 +94,10 @@ def _check_path(path: str) -> None:
     if place.is_file():
         gguf = f" --gguf_file {place.name}" if place.suffix == ".gguf" else ""
         raise UsageError(f"'{path}' is a file; give its folder: `ntl-hf inspect {place.parent}{gguf}`")
-    is_hub_id = path.count("/") <= 1 and not path.startswith((".", "/"))
-    if not is_hub_id and not place.exists():
-        raise UsageError(f"there is no folder '{path}'.")
+    try:
+        check_model_name(path)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from error
 
 
 def _logits(args: argparse.Namespace) -> int | None:

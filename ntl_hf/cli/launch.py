@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..named_recipes import ACCELERATE
+from ..named_recipes import ACCELERATE, file_at
 from .errors import USAGE, UsageError, print_error
 
 if TYPE_CHECKING:
@@ -85,15 +85,14 @@ def end_with_launcher() -> None:
 
 
 def find_config(name: str) -> Path:
-    """The file of a configuration: a path, or the name of one of ours.
+    """The file of a configuration: a path, which counts more, or the name of one of ours; both without `.yaml` too.
 
     Raises:
         UsageError: there is neither.
     """
-    if Path(name).is_file():
-        return Path(name)
-    if (ACCELERATE / f"{name}.yaml").is_file():
-        return ACCELERATE / f"{name}.yaml"
+    path = file_at(Path(name)) or file_at(ACCELERATE / name)
+    if path is not None:
+        return path
     raise UsageError(f"{CONFIG} {name}: no such file, and none of {_names()}.")
 
 

@@ -11,7 +11,7 @@ from .help import CommandsFormatter, with_examples
 
 _DESCRIPTION = with_examples(
     "List the recipes that come with the package, with the command that runs each and the hardware it is for. "
-    "Wherever a command takes --config, a name of the list will do; a file of that path counts more.",
+    "Wherever a command takes --config, a name of the list will do; a file of yours counts more.",
     "ntl-hf recipes",
     "ntl-hf recipes copy smollm2-135m/gsm8k-lora my.yaml",
     "ntl-hf sft --config my.yaml",
@@ -38,10 +38,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
             "ntl-hf recipes copy accelerate/zero3 my-zero3.yaml",
         ),
         formatter_class=CommandsFormatter,
-        usage="ntl-hf recipes copy [-h] NAME FILE",
+        # Else it begins with the usage above.
+        prog="ntl-hf recipes copy",
     )
     copy.add_argument("name", metavar="NAME", help="as `ntl-hf recipes` lists it, or accelerate/zero3 and the like")
-    copy.add_argument("file", type=Path, metavar="FILE", help="must not be there yet")
+    copy.add_argument("file", type=Path, metavar="FILE", help="must not be there yet; - prints the recipe")
     copy.set_defaults(run=run_copy)
     return parser
 
@@ -57,13 +58,16 @@ def run_list(_: argparse.Namespace) -> int:
 
 
 def run_copy(args: argparse.Namespace) -> int:
-    """Write the copy and print how to run it.
+    """Write the copy and print how to run it; to `-`, print the recipe itself.
 
     Raises:
         UsageError: there is no such recipe, the file is there already, or it cannot be written.
     """
     source = _find(args.name)
     text = source.read_text(encoding="utf-8")
+    if str(args.file) == "-":
+        print(text, end="")
+        return 0
     if source.parent != named_recipes.ACCELERATE:
         # Its second line says how to run it.
         text = text.replace(f"--config {named_recipes.display_name(source)}\n", f"--config {_quoted(args.file)}\n", 1)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from .. import debug
-from ..named_recipes import display_name, own_recipe, unknown
+from ..named_recipes import display_name, file_at, own_recipe, unknown
 from .metrics import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
@@ -152,7 +152,7 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
 
 def _find_recipe(name: str, folder: Path) -> Path:
     path = folder / name
-    found = path if path.is_file() else own_recipe(name)
+    found = file_at(path) or own_recipe(name)
     if found is None:
         raise ValueError(f"'recipe': there is no file {path}, and {unknown(name)}")
     return found

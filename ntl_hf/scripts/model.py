@@ -15,6 +15,7 @@ from ..baselines.under_adapter import is_system
 from ..digit_tokenizer import split_digits
 from ..digit_tokens import add_digit_tokens
 from ..lora import with_number_rows
+from .model_names import check_model_name, loading_error
 
 
 @dataclass
@@ -68,13 +69,13 @@ def load_config(model_args: ModelArguments, trust_remote_code: bool) -> Pretrain
     _check_quantization(model_args)
     if model_args.from_scratch and model_args.use_peft:
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
+    check_model_name(model_args.model_name_or_path)
     source = {"revision": model_args.model_revision, "trust_remote_code": trust_remote_code}
     try:
         register_for(model_args.model_name_or_path, **source)
         config = AutoConfig.from_pretrained(model_args.model_name_or_path, **source)
     except OSError as error:
-        # Without a network, transformers does not say what it was looking for.
-        raise OSError(f"{model_args.model_name_or_path} cannot be loaded: {error}") from error
+        raise loading_error(model_args.model_name_or_path, error) from error
     if is_system(config) and (Path(model_args.model_name_or_path) / ADAPTER_CONFIG).exists():
         raise ValueError(
             f"{model_args.model_name_or_path} is an adapter on another model: merge the two first "

@@ -10,6 +10,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from ..baselines.adapted import register_for
 from ..baselines.under_adapter import is_system, rebuild, saved_system
 from ..checkpoints import list_checkpoints
+from .model_names import check_model_name, loading_error
 from .systems.load import auto_class_of
 
 NO_MODEL = "`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id."
@@ -38,11 +39,12 @@ def load_trained(args: TrainedModelArguments) -> tuple[Any, Any]:
     """
     if args.model_name_or_path is None:
         raise ValueError(NO_MODEL)
+    check_model_name(args.model_name_or_path)
     _check_folder(Path(args.model_name_or_path))
     try:
         return _load_adapter(args) if _is_adapter(args) else _load_model(args)
     except OSError as error:
-        raise OSError(f"{args.model_name_or_path} cannot be loaded: {error}") from error
+        raise loading_error(args.model_name_or_path, error) from error
 
 
 def _check_folder(folder: Path) -> None:
@@ -73,6 +75,7 @@ def _load_adapter(args: TrainedModelArguments) -> tuple[Any, Any]:
     # The trainers save the tokenizer beside an adapter; adapters from elsewhere may come without.
     has_tokenizer = not Path(name).is_dir() or (Path(name) / "tokenizer_config.json").exists()
     try:
+        check_model_name(base)
         tokenizer = AutoTokenizer.from_pretrained(name if has_tokenizer else base, **_source(args))
         model = _base_model(name, base, revision, tokenizer, args)
     except OSError as error:

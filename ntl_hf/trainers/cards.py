@@ -11,6 +11,7 @@ from ..baselines.adapted import system_of
 from ..baselines.card import system_section
 from ..model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
 from ..redaction import keep_out_of_files
+from .model_kind import check_has_config
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class NTLCardMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        check_has_config(self.model)
         # `training_args.bin` lies in every checkpoint, and goes to the hub with it.
         keep_out_of_files(self.args)
         self._base_was_folder = is_from_folder(self.model)

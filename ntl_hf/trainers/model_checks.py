@@ -14,6 +14,7 @@ from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
 from ..head.transform import LogitTransform
 from ..number_vocab import NumberVocab
 from .logit_probe import HALF_TOLERANCE, TOLERANCE, LogitProbe, head_error, probe
+from .model_kind import logits_of
 from .model_modes import can_restore, in_mode, restored
 
 _POSITIONS = 16
@@ -153,8 +154,8 @@ def warn_about_own_loss(
         return
     with in_mode(model, training=False):
         outputs = model(**inputs)
-    own, logits = outputs.get("loss"), outputs["logits"]
-    if own is None or logits.ndim != 3 or len(logits) != len(labels) or logits.shape[1] < labels.shape[1]:
+    logits, own = logits_of(outputs, vocab), outputs.get("loss")
+    if own is None or len(logits) != len(labels) or logits.shape[1] < labels.shape[1]:
         return
     rest = 0.0 if outputs.get("aux_loss") is None else aux_loss_coef * float(outputs["aux_loss"])
     trained, moves = (inputs["shift_labels"], False) if "shift_labels" in inputs else (labels, shift)

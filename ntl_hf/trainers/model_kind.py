@@ -13,20 +13,32 @@ from ..number_vocab import NumberVocab
 _LANGUAGE = (
     "CAUSAL_LM", "MASKED_LM", "SEQ_TO_SEQ_CAUSAL_LM", "SPEECH_SEQ_2_SEQ", "IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM"
 )  # fmt: skip
+_PRETRAINING = "PRETRAINING"
 
 
 def check_language_model(model: nn.Module) -> None:
-    """Raise `ValueError` for a model of transformers that predicts no tokens, adapted or not.
+    """Raise `ValueError` for a model of transformers that predicts no tokens, adapted or not, or one without a config.
 
     Others are left to `logits_of`, once there are outputs.
     """
+    check_has_config(model)
     adapted: Any = model
     base = adapted.get_base_model() if hasattr(adapted, "get_base_model") else adapted
-    if not isinstance(base, PreTrainedModel) or base.get_output_embeddings() is not None:
+    if not isinstance(base, PreTrainedModel):
         return
     task = next((_tasks()[cls.__name__] for cls in type(base).__mro__ if cls.__name__ in _tasks()), None)
-    if task is not None and task not in _LANGUAGE:
+    # Those of pretraining have output embeddings, and no `logits` of tokens.
+    if task is not None and task not in _LANGUAGE and (task == _PRETRAINING or base.get_output_embeddings() is None):
         raise ValueError(_refusal(base, task))
+
+
+def check_has_config(model: nn.Module) -> None:
+    """Raise `ValueError` for a module without the configuration of a model of transformers."""
+    if not hasattr(getattr(model, "config", None), "get_text_config"):
+        raise ValueError(
+            f"{type(model).__name__} has no `config` of transformers, which tells the size of the vocabulary and the "
+            "kind of model: take a `PreTrainedModel`, or give the module a `config` (`PretrainedConfig`) of its own."
+        )
 
 
 def logits_of(outputs: Any, vocab: NumberVocab) -> Tensor:
@@ -63,6 +75,8 @@ def _refusal(model: Any, task: str) -> str:
             "Its one output is a number: make it with `ntl_hf.baselines.load_regression_head` and train it with "
             f"`ntl_hf.trainers.NumberHeadTrainer`. Or predict tokens: {advice[0].lower()}{advice[1:]}"
         )
+    elif task == _PRETRAINING:
+        advice = "Load it with `AutoModelForMaskedLM`, if it has such a head"
     elif "CLASSIFICATION" in task or "ANSWERING" in task or "CHOICE" in task:
         advice += ", or train it with the stock Trainer, without the number loss"
     return (

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from ntl_hf.cli.config_option import with_recipe_path
+from ntl_hf.cli.launch import find_config
 from ntl_hf.cli.main import main
+from ntl_hf.compare.plan import read_plan
 from ntl_hf.named_recipes import FOLDER, command_of, find_recipe, hardware_of, recipe_names
 from tests.tiny import char_tokenizer, tiny_model
 
@@ -98,9 +100,46 @@ def test_a_file_counts_more_than_a_name():
     assert own.is_relative_to(FOLDER) and find_recipe(f"{NAME}.yaml") == own
     Path(NAME).mkdir(parents=True)
     assert find_recipe(NAME) == own  # a folder is no recipe
-    Path(f"{NAME}.yaml").write_text("output_dir: mine")
-    assert find_recipe(f"{NAME}.yaml") == Path(f"{NAME}.yaml") and find_recipe(NAME) == own
     assert with_recipe_path(["--seed", "1", f"--config={NAME}"]) == ["--seed", "1", "--config", str(own)]
+    Path(f"{NAME}.yaml").write_text("output_dir: mine")
+    assert find_recipe(f"{NAME}.yaml") == Path(f"{NAME}.yaml") == find_recipe(NAME)
+    Path("without.yaml").write_text("")
+    assert find_recipe("without") == Path("without.yaml")
+
+
+def test_a_file_counts_more_than_a_name_in_a_comparison_and_for_processes_too():
+    plan = yaml.safe_load(find_recipe("t5-tiny/compare-arithmetic").read_text())
+    Path("compare.yaml").write_text(yaml.safe_dump(plan))
+    assert read_plan("compare.yaml").recipe == find_recipe(plan["recipe"])
+    Path("t5-tiny").mkdir()
+    Path(f"{plan['recipe']}.yaml").write_text("output_dir: mine")
+    assert read_plan("compare.yaml").recipe == Path(f"{plan['recipe']}.yaml")
+    assert find_config("zero3") == find_config("zero3.yaml") == FOLDER / "accelerate" / "zero3.yaml"
+    Path("zero3.yaml").write_text("")
+    assert find_config("zero3") == find_config("zero3.yaml") == Path("zero3.yaml")
+
+
+@pytest.mark.parametrize("name", ["accelerate/zero3", "recipes/accelerate/zero3.yaml", "zero3"])
+def test_a_configuration_of_accelerate_as_a_recipe_is_told_its_option(name, capsys):
+    assert main(["sft", "--config", name]) == 2
+    assert capsys.readouterr().err == (
+        f"ntl-hf: error: {name} is no recipe, but how to start it: add `--accelerate_config zero3` to a recipe.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [[], [NAME]])
+def test_a_copy_without_its_arguments_shows_how_it_is_called(words, capsys):
+    with pytest.raises(SystemExit):
+        main(["recipes", "copy", *words])
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "usage: ntl-hf recipes copy [-h] NAME FILE"
+    assert second.startswith("ntl-hf recipes copy: error: the following arguments are required: ")
+
+
+@pytest.mark.parametrize("name", [NAME, "accelerate/zero3"])
+def test_a_copy_to_a_dash_is_printed(name, capsys):
+    assert main(["recipes", "copy", name, "-"]) == 0
+    assert capsys.readouterr().out == (FOLDER / f"{name}.yaml").read_text() and not list(Path().iterdir())
 
 
 @pytest.mark.parametrize(

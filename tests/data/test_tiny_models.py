@@ -1,24 +1,26 @@
-"""The models that `examples/tiny_*.py` write: every token of the tasks they are for is known, digits stand alone."""
+"""The models that `ntl_hf.tiny_models` writes: every token of the tasks they are for is known, digits stand alone."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from transformers import AutoConfig, AutoTokenizer
 
+from ntl_hf.cli.main import main
 from ntl_hf.cli.recipes import RecipeParser
 from ntl_hf.data import make_arithmetic, make_calculations, make_ratings, make_readings
 from ntl_hf.number_vocab import NumberVocab
 from ntl_hf.scripts import sft, train
+from ntl_hf.scripts.model_names import check_model_name
+from ntl_hf.tiny_models import FOLDERS, command, how_to_make
+from ntl_hf.tiny_models.__main__ import main as make_model
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
 ARITHMETIC = [make_arithmetic(split, 3, 1000, "small") for split in ("train", "interpolate", "extrapolate")]
 OTHERS = [
     make(split, 3, 1000) for make in (make_calculations, make_readings, make_ratings) for split in ("train", "test")
 ]
-ROWS = {"tiny_t5": ARITHMETIC, "tiny_decoder": ARITHMETIC + OTHERS}
+ROWS = {"t5": ARITHMETIC, "decoder": ARITHMETIC + OTHERS}
 RECIPES = sorted((ROOT / "recipes" / "tiny-decoder").glob("[!c]*.yaml"))
 T5_RECIPES = sorted(
     path
@@ -32,7 +34,7 @@ MAX_LENGTH = 64
 @pytest.fixture(scope="module", params=ROWS)
 def model(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    subprocess.run([sys.executable, EXAMPLES / f"{request.param}.py", folder], check=True, timeout=120)
+    make_model([request.param, str(folder)])
     return request.param, AutoTokenizer.from_pretrained(folder), AutoConfig.from_pretrained(folder)
 
 
@@ -54,13 +56,72 @@ def test_every_digit_is_a_number_token(model):
     assert sorted(vocab.values.tolist()) == list(range(10))
 
 
-def test_without_a_folder_it_says_what_it_is_for(model):
-    run = subprocess.run([sys.executable, EXAMPLES / f"{model[0]}.py"], capture_output=True, text=True, timeout=120)
-    assert run.returncode == 1 and f"python examples/{model[0]}.py models/" in run.stderr
+def test_without_a_folder_it_says_what_it_is_for(capsys):
+    with pytest.raises(SystemExit):
+        make_model(["decoder"])
+    assert "FOLDER" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        make_model(["--help"])
+    printed = capsys.readouterr().out
+    assert all(command(name) in printed for name in FOLDERS)
+
+
+TINY = [path for folder in ("tiny-decoder", "t5-tiny") for path in sorted((ROOT / "recipes" / folder).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", TINY, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recipe_names_the_command_that_makes_its_model(path):
+    text = path.read_text(encoding="utf-8")
+    settings = yaml.safe_load(text)
+    if "recipe" in settings:
+        settings = yaml.safe_load((ROOT / "recipes" / f"{settings['recipe']}.yaml").read_text(encoding="utf-8"))
+    assert f"`{how_to_make(settings['model_name_or_path'])}`" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sft", "--config", "tiny-decoder/readings"],
+        ["train", "--config", "t5-tiny/rt"],
+        [
+            "evaluate",
+            "--config",
+            "t5-tiny/rt",
+            "--model_name_or_path",
+            "models/t5-tiny-ratings",
+            "--output_dir",
+            "out",
+        ],
+        ["compare", "--config", "tiny-decoder/compare-losses-readings", "--jobs", "1"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_without_its_model_a_recipe_says_how_it_is_made(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--debug"]) == 2
+    error = capsys.readouterr().err
+    made_by = command("t5-ratings" if "t5" in words[2] else "decoder")
+    assert f": there is no folder '{made_by.split()[-1]}'. It is made by: {made_by}\n" in error
+    assert error.count("there is no folder") == 1 and "huggingface" not in error
+
+
+@pytest.mark.parametrize("name", ["./model", "../model", "~/model", "a/b/c", "a/b/", "models/mine"])
+def test_what_can_only_be_a_folder_is_not_looked_for_on_the_hub(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"there is no folder '{name}'"):
+        check_model_name(name)
+
+
+def test_what_the_hub_may_have_is_looked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    check_model_name("gpt2")
+    assert main(["train", "--config", "t5-tiny/rt", "--debug", "--model_name_or_path", "mine/model"]) == 2
+    error = capsys.readouterr().err
+    assert "mine/model cannot be loaded. There is no such folder here; from the hub: " in error
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-@pytest.mark.parametrize("model", ["tiny_decoder"], indirect=True)
+@pytest.mark.parametrize("model", ["decoder"], indirect=True)
 def test_a_recipe_trains_the_tiny_decoder_on_answers_alone(model, path, tmp_path):
     _, tokenizer, config = model
     words = ["--model_name_or_path", config.name_or_path, "--output_dir", str(tmp_path), "--max_train_samples", "40"]
@@ -79,7 +140,7 @@ def test_a_recipe_trains_the_tiny_decoder_on_answers_alone(model, path, tmp_path
 @pytest.fixture(scope="module")
 def t5_for_ratings(tmp_path_factory):
     folder = tmp_path_factory.mktemp("t5-ratings")
-    subprocess.run([sys.executable, EXAMPLES / "tiny_t5.py", folder, "ratings"], check=True, timeout=120)
+    make_model(["t5-ratings", str(folder)])
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = [row["prompt"] + row["completion"] for row in OTHERS[-1]]
     assert all(tokenizer.unk_token_id not in ids for ids in tokenizer(texts)["input_ids"])

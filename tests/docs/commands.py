@@ -145,6 +145,8 @@ def _module(name: str, words: list[str], patch: pytest.MonkeyPatch) -> None:
         return _ntl_hf(words, patch)
     if name == "pip":
         return _pip(words, patch)
+    if name == "ntl_hf.tiny_models":
+        return _run(lambda: runpy.run_module(name, run_name="__main__"), [name, *words], patch)
     if name.startswith("tests."):
         assert find_spec(name) is not None and not words
         return None

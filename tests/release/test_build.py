@@ -22,7 +22,7 @@ IN_THE_SDIST = (
     *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "constraints.txt"),
     *("constraints-lowest.txt", "mkdocs.yml"),
     *(".ci/run", ".github/workflows/ci.yml", "docs/losses.md", "docs/losses/beliefs.png"),
-    *("recipes/t5-tiny/arithmetic.yaml", "examples/tiny_t5.py", "benchmarks/loss.py", "tests/tiny.py"),
+    *("recipes/t5-tiny/arithmetic.yaml", "examples/train_t5.py", "benchmarks/loss.py", "tests/tiny.py"),
 )
 LEFT_BEHIND = ("outputs/", "models/", "quickstart_out/", "site/", "dist/", ".venv", ".git/", ".pytest_cache")
 
@@ -110,13 +110,15 @@ def test_the_installed_wheel_works_in_an_empty_folder(installed: Path, tmp_path:
 
 
 def test_the_installed_wheel_runs_its_recipes_by_name(installed: Path, tmp_path: Path) -> None:
-    """In a folder that holds nothing but the model, in the place where the recipe looks for it."""
+    """In a folder that holds nothing; the model is made there by the command that the error names."""
     command = ("-m", "ntl_hf.cli.main")
     listed = run(installed, *command, "recipes", folder=tmp_path)
     assert len(listed.splitlines()) == len(recipe_names()) and "tiny-decoder/readings " in listed
-    example = [sys.executable, str(ROOT / "examples" / "tiny_decoder.py"), "models/tiny-decoder"]
-    subprocess.run(example, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=240)
-    run(installed, *command, "sft", "--config", "tiny-decoder/readings", "--debug", folder=tmp_path)
+    words = ("sft", "--config", "tiny-decoder/readings", "--debug")
+    told = run(installed, *command, *words, folder=tmp_path, code=2)
+    assert "there is no folder 'models/tiny-decoder'" in told
+    run(installed, *told.partition(" It is made by: python ")[2].split(), folder=tmp_path)
+    run(installed, *command, *words, folder=tmp_path)
     # Its recipe is beside it, in the package; a variant that is not there is found out after both are read.
     words = ("compare", "--config", "tiny-decoder/compare-losses-readings", "--only", "nobody")
     assert "there is no such variant" in run(installed, *command, *words, folder=tmp_path, code=2)

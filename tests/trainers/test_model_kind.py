@@ -55,6 +55,48 @@ def test_a_model_of_model_init_too(tmp_path):
         make_trainer(NTLTrainer, None, tmp_path, trainer_options=options)
 
 
+@pytest.mark.parametrize("trainer_class", TRAINERS)
+@pytest.mark.parametrize("name", ["bert", "electra"])
+def test_a_model_of_pretraining_heads_is_refused(name, trainer_class, tmp_path):
+    """It has output embeddings, and calls what they give `prediction_logits`."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.AutoConfig.for_model(name, vocab_size=len(char_tokenizer()), **sizes)
+    with pytest.raises(ValueError, match=r"ForPreTraining is no language model.*AutoModelForMaskedLM"):
+        make_trainer(trainer_class, transformers.AutoModelForPreTraining.from_config(config), tmp_path)
+
+
+@pytest.mark.parametrize("trainer_class", TRAINERS)
+def test_a_module_without_a_config_is_refused(trainer_class, tmp_path):
+    module = torch.nn.Linear(3, 4)
+    given = {"model": module} if trainer_class is NTLSFTTrainer else {"model": None}
+    options = {} if trainer_class is NTLSFTTrainer else {"model_init": lambda: module}
+    with pytest.raises(ValueError, match=r"^Linear has no `config` of transformers.*take a `PreTrainedModel`"):
+        make_trainer(trainer_class, folder=tmp_path, trainer_options=options, **given)
+
+
+class UnnamedLogits(torch.nn.Module):
+    """A language model whose logits have a name of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = tiny_model()
+        self.config = self.inner.config
+
+    def get_output_embeddings(self):
+        return self.inner.get_output_embeddings()
+
+    def forward(self, input_ids=None, attention_mask=None, labels=None, **kwargs):
+        outputs = self.inner(input_ids=input_ids, attention_mask=attention_mask, labels=labels)
+        return {"loss": outputs.loss, "prediction_logits": outputs.logits}
+
+
+def test_a_model_with_logits_of_another_name_is_refused_by_its_outputs(tmp_path):
+    trainer = make_trainer(NTLTrainer, UnnamedLogits(), tmp_path)
+    with pytest.raises(ValueError, match=r"\(dict\) have no `logits`; needed are"):
+        trainer.train()
+    assert trainer.state.global_step == 0
+
+
 @pytest.mark.parametrize("name", ["LlamaForSequenceClassification", "LlamaForTokenClassification"])
 @pytest.mark.parametrize("by", ["ntl_loss_func", "its callback", "NTLLossCallback"])
 def test_no_language_model_is_refused_in_stock_trainers(by, name, tmp_path):
@@ -86,7 +128,7 @@ class OfOnesOwn(torch.nn.Module):
 
 def test_a_model_of_ones_own_is_refused_by_its_outputs(tmp_path):
     trainer = make_trainer(NTLTrainer, OfOnesOwn(), tmp_path)
-    with pytest.raises(ValueError, match=r"\(TokenClassifierOutput\) have logits \[8, \d+, 5\]; needed are"):
+    with pytest.raises(ValueError, match=r"\(TokenClassifierOutput\) have logits \[1, \d+, 5\]; needed are"):
         trainer.train()
     assert trainer.state.global_step == 0
 

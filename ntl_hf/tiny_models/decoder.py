@@ -1,28 +1,26 @@
-"""Write the configuration and the tokenizer of a small Llama into a folder, for `ntl-hf sft --from_scratch true`.
+"""A small Llama: two layers of width 96, 0.2 million parameters.
 
-    python examples/tiny_decoder.py models/tiny-decoder
-
-Two layers of width 96, 0.2 million parameters. The words of arithmetic questions and of generated reviews are tokens,
-and so is every digit and sign: `recipes/tiny-decoder` trains it on readings, arithmetic and ratings.
+The words of arithmetic questions and of generated reviews are tokens, and so is every digit and sign:
+`recipes/tiny-decoder` trains it on readings, arithmetic and ratings.
 """
 
-import sys
 from itertools import chain
-from pathlib import Path
 
-from tiny_words import texts_of, word_tokenizer
 from transformers import LlamaConfig, PreTrainedTokenizerFast
 
-from ntl_hf.data import make_arithmetic, make_ratings, make_readings
+from ..data import make_arithmetic, make_ratings, make_readings
+from .words import texts_of, word_tokenizer
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
+    """Its tokenizer, from the words of the three tasks."""
     rows = (make("train", max_rows=5000) for make in (make_readings, make_arithmetic, make_ratings))
     core = word_tokenizer(chain.from_iterable(map(texts_of, rows)))
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
 def config(vocab_size: int) -> LlamaConfig:
+    """Its configuration, for so many tokens."""
     return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=96,
@@ -37,15 +35,3 @@ def config(vocab_size: int) -> LlamaConfig:
         bos_token_id=None,
         eos_token_id=1,
     )
-
-
-def main(folder: Path) -> None:
-    tokens = tokenizer()
-    tokens.save_pretrained(folder)
-    config(len(tokens)).save_pretrained(folder)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]))
