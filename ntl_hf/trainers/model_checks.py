@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..head import IGNORE_INDEX, align_labels, head_from_logits
+from ..head import IGNORE_INDEX, HeadOutput, align_labels, head_from_logits
 from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
 from ..head.transform import LogitTransform
 from ..number_vocab import NumberVocab
@@ -48,15 +48,19 @@ def check_head(
     """
     text = {name: value for name, value in inputs.items() if name != "labels"}
     labels, vocab = inputs["labels"], fused_head.plan.vocab
+    tasks: list[HeadTask] = []
     probes: list[LogitProbe] = []
 
     def of_transforms() -> Tensor:
+        # Before the passes with logits: ZeRO-3 fetches and releases weights by what it has seen in the first.
+        tasks.append(_fused_pass(model, unwrapped, fused_head, text, labels))
         probes.extend(_probes(model, unwrapped, text, labels, vocab))
         # The worst of all passes.
         return torch.stack([torch.stack([p.error_of(t, labels, vocab) for t in transforms]) for p in probes]).amax(0)
 
     def of_head() -> Tensor:
-        return _fused_error(model, unwrapped, head, text, labels, probes[0]).unsqueeze(0)
+        task = tasks[0] if head is fused_head else _fused_pass(model, unwrapped, head, text, labels)
+        return _fused_error(task, probes[0].head(labels, vocab)).unsqueeze(0)
 
     errors, problem = _worst_of_all(of_transforms, len(transforms), gather, _name(model))
     chosen = next((transform for transform, error in zip(transforms, errors, strict=True) if error[0] <= 0), None)
@@ -84,20 +88,17 @@ def _probes(
     return probes
 
 
-def _fused_error(
-    model: nn.Module,
-    unwrapped: nn.Module,
-    fused_head: FusedHead,
-    text: dict[str, Any],
-    labels: Tensor,
-    small: LogitProbe,
-) -> Tensor:
-    """See `head_error`: of the fused head, on the logits of `small`."""
-    vocab = fused_head.plan.vocab
-    own = small.head(labels, vocab)
-    task = HeadTask(align_labels(labels, small.logits.shape[1], shift=False))
+def _fused_pass(
+    model: nn.Module, unwrapped: nn.Module, fused_head: FusedHead, text: dict[str, Any], labels: Tensor
+) -> HeadTask:
+    task = HeadTask(labels)
     with in_mode(model, training=False), fused_head.collect(unwrapped, task):
         model(**text)
+    return task
+
+
+def _fused_error(task: HeadTask, own: HeadOutput) -> Tensor:
+    """See `head_error`: of what the fused head found, on the model's own logits."""
     tolerance = TOLERANCE if task.dtype in (torch.float32, torch.float64) else HALF_TOLERANCE
     return head_error(task.output, own, own.number_logits[own.label_mask].abs().amax(), tolerance)
 
