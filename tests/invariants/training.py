@@ -42,6 +42,7 @@ def train(name: str, folder: Path, size: int, accumulation: int, mode: str | Non
     trainer = build(case, folder, folder / "runs" / name, mode, size, accumulation)
     trainer.check_training_data()  # before the collator is watched: it may collate a sample
     trainer.data_collator = watched = KeepBatches(trainer.data_collator)
+    trainer.check_training_data = lambda: None
     started = _whole_parameters(trainer.model) if mode is None else None
     trainer.train(resume_from_checkpoint=str(folder / "runs" / name / "checkpoint-3") if resume else None)
     vocab = trainer.objective.vocab
