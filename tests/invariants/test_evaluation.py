@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.invariants.cases import CASES, is_core
+from tests.invariants.cases import cases_of
 from tests.invariants.marks import marked
 from tests.invariants.test_processes import COMPONENTS
 
@@ -11,7 +11,7 @@ MODES = ("ddp", "zero3")
 
 
 @pytest.mark.parametrize(
-    ("mode", "name"), [marked(mode, name, slow=True) for mode in MODES for name in CASES if is_core(mode, name)]
+    ("mode", "name"), [marked(mode, name, slow=True) for mode in MODES for name in cases_of(mode, core=True)]
 )
 def test_components_are_those_of_one_process(mode, name, runs):
     ours, alone = runs.evaluated(mode, name), runs.evaluated(None, name)
