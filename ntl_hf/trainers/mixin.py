@@ -171,11 +171,12 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_train_dataset(
             dataset, collate, self.objective.vocab, self._vocab_size, need_numbers=self.ntl_config.needs_numbers
         )
-        first = ({"labels": labels} for labels in islice(first_labels(dataset, collate), 1))
-        warn_without_end(map(self._aligned_labels, first), self.processing_class, self.model)
-        if self.objective.syntax is not None and self.ntl_config.weight > 0:
-            # A few: what numbers look like is seen in the first of them.
-            labels = list(islice(first_labels(dataset, collate), 4))
+        reads_layouts = self.objective.syntax is not None and self.ntl_config.weight > 0
+        # A few: what ends and numbers look like is seen in the first of them.
+        labels = list(islice(first_labels(dataset, collate), 4 if reads_layouts else 1))
+        trained = [self._aligned_labels({"labels": each}) for each in labels]
+        warn_without_end(trained, self.processing_class, self.model)
+        if reads_layouts:
             is_all = bool(labels) and sum(map(len, labels)) == len(dataset)
             check_layouts(labels, self.objective.syntax, self.ntl_config, is_all)
         check_best_metric(self, (*COMPONENT_NAMES, *self.objective.term_names))
