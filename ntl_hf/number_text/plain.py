@@ -16,7 +16,7 @@ _GROUP_SPACES = "\u00a0\u2006\u2007\u2008\u2009\u200a\u202f"
 _GROUPED = re.compile(rf"(?<![\w.,])[1-9][0-9]{{0,2}}(?:([{_GROUP_SPACES}])[0-9]{{3}})(?:\1[0-9]{{3}})*(?!\w)")
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "₀₁₂₃₄₅₆₇₈₉"
 _FROM_SCRIPT = str.maketrans(_RAISED + _LOWERED, "0123456789+-0123456789")
-_SCRIPT_FRACTION = re.compile(rf"([{_RAISED[:10]}]+)\u2044([{_LOWERED}]+)")
+_SCRIPT_FRACTION = re.compile(rf"(?<![{_RAISED[:10]}])([{_RAISED[:10]}]+)\u2044([{_LOWERED}]+)")
 _POWER = re.compile(rf"[{_RAISED}]+")
 _VULGAR = re.compile(r"(?<![/.,])([¼-¾⅐-⅞↉])(?![\w/^.,]?[0-9])")
 _SLASHES = re.compile("(?<=[0-9])[\u2044\u2215](?=[0-9])")
