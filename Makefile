@@ -15,7 +15,7 @@ help:
 	@echo "make docs         build the documentation as a site, in site/"
 	@echo "make benchmarks   time and memory against the peers, about 25 minutes; see benchmarks/README.md"
 	@echo "make release-check   build sdist and wheel, and try them and every extra in empty environments"
-	@echo "make lint         ruff (lint and format) and mypy"
+	@echo "make lint         ruff (lint and format), mypy, and the order of imports"
 
 # torch is named with its pin in the same command as what needs it, so that pip never looks for another build.
 $(STAMP): pyproject.toml constraints.txt
@@ -50,12 +50,13 @@ $(LOWEST): constraints-lowest.txt
 
 test-lowest: $(LOWEST)
 	$(LOWEST)/bin/python -m pytest tests/trainers tests/head tests/losses tests/decoding tests/evaluation tests/plots \
-		tests/test_number_vocab.py tests/test_lora.py tests/cli/test_sft.py
+		tests/tokens/test_number_vocab.py tests/trainers/test_lora.py tests/cli/test_sft.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy ntl_hf benchmarks
+	$(BIN)/lint-imports
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

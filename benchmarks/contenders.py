@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ntl_hf.config import NTLConfig
 from ntl_hf.head import head_from_logits
 from ntl_hf.head.one_pass import HeadPlan, one_pass
 from ntl_hf.head.transform import LogitTransform
-from ntl_hf.number_layout import NumberSyntax
-from ntl_hf.objective import NTLObjective
+from ntl_hf.losses.objective import NTLObjective
+from ntl_hf.settings.config import NTLConfig
+from ntl_hf.tokens.number_layout import NumberSyntax
 
 from .synthetic import IGNORE_INDEX, Batch
 

@@ -13,7 +13,12 @@ from torch.nn import functional as F
 from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 from trl import SFTConfig, SFTTrainer
 
-from ntl_hf import NTLSFTConfig, NTLSFTTrainer, NTLTrainer, NTLTrainingArguments
+from ntl_hf import (
+    NTLSFTConfig,
+    NTLSFTTrainer,
+    NTLTrainer,
+    NTLTrainingArguments,
+)
 
 from .contenders import CE, CE_NTL, NTL_WEIGHT
 from .step_models import Task

@@ -15,8 +15,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ntl_hf import NTLSFTConfig, NTLSFTTrainer, NumberReward
 from ntl_hf.data import make_calculations
-from ntl_hf.tiny_models.decoder import config
-from ntl_hf.tiny_models.words import texts_of, word_tokenizer
+from ntl_hf.runs.tiny_models.decoder import config
+from ntl_hf.runs.tiny_models.words import texts_of, word_tokenizer
 
 supervised_steps = int(sys.argv[1]) if len(sys.argv) > 1 else 600
 grpo_steps = int(sys.argv[2]) if len(sys.argv) > 2 else 300

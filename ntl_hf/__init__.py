@@ -7,44 +7,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .arguments import NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
-    from .callback import NTLCallback
-    from .config import NTLConfig
     from .decoding import NumberDecoder, number_range, predict_numbers
-    from .digit_tokenizer import split_digits
-    from .digit_tokens import add_digit_tokens
+    from .head.loss_module import NTLoss
     from .integrations.loss_func import ntl_loss_func
     from .integrations.loss_function_callback import NTLLossCallback
-    from .interrupt import InterruptCallback
-    from .lora import number_lora_config
-    from .loss_module import NTLoss
-    from .number_vocab import NumberVocab
-    from .rewards import NumberReward
+    from .integrations.rewards import NumberReward
+    from .settings.arguments import NTLSeq2SeqTrainingArguments, NTLSFTConfig, NTLTrainingArguments
+    from .settings.config import NTLConfig
+    from .tokens.digit_tokenizer import split_digits
+    from .tokens.digit_tokens import add_digit_tokens
+    from .tokens.number_vocab import NumberVocab
     from .trainers import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+    from .trainers.callback import NTLCallback
+    from .trainers.interrupt import InterruptCallback
+    from .trainers.lora import number_lora_config
 
 __version__ = "0.1.0"
 
 _MODULE_OF = {
-    "InterruptCallback": "interrupt",
-    "NTLCallback": "callback",
-    "NTLConfig": "config",
+    "InterruptCallback": "trainers.interrupt",
+    "NTLCallback": "trainers.callback",
+    "NTLConfig": "settings.config",
     "NTLLossCallback": "integrations.loss_function_callback",
-    "NTLSFTConfig": "arguments",
+    "NTLSFTConfig": "settings.arguments",
     "NTLSFTTrainer": "trainers",
     "NTLSeq2SeqTrainer": "trainers",
-    "NTLSeq2SeqTrainingArguments": "arguments",
+    "NTLSeq2SeqTrainingArguments": "settings.arguments",
     "NTLTrainer": "trainers",
-    "NTLTrainingArguments": "arguments",
-    "NTLoss": "loss_module",
+    "NTLTrainingArguments": "settings.arguments",
+    "NTLoss": "head.loss_module",
     "NumberDecoder": "decoding",
-    "NumberReward": "rewards",
-    "NumberVocab": "number_vocab",
-    "add_digit_tokens": "digit_tokens",
+    "NumberReward": "integrations.rewards",
+    "NumberVocab": "tokens.number_vocab",
+    "add_digit_tokens": "tokens.digit_tokens",
     "ntl_loss_func": "integrations.loss_func",
-    "number_lora_config": "lora",
+    "number_lora_config": "trainers.lora",
     "number_range": "decoding",
     "predict_numbers": "decoding",
-    "split_digits": "digit_tokenizer",
+    "split_digits": "tokens.digit_tokenizer",
 }
 
 __all__ = [  # noqa: RUF022 - the order in which a reader meets them

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _HOLD = """
 import sys
-from ntl_hf.folder_lock import locked
+from ntl_hf.trainers.folder_lock import locked
 with locked(sys.argv[1], "taken twice"):
     print("locked", flush=True)
     sys.stdin.read()

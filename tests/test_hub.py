@@ -10,9 +10,14 @@ from huggingface_hub.errors import HfHubHTTPError
 from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from ntl_hf.cli.main import main
-from ntl_hf.model_card import TAGS
+from ntl_hf.trainers.model_card import TAGS
 from tests.build import make_trainer
 from tests.hub_stand_in import check_card, stand_in_for_hub
 from tests.recipe import prepare_recipe

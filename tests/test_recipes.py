@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ntl_hf.cli.errors import UsageError
 from ntl_hf.cli.launch import find_config, split_options
-from ntl_hf.cli.recipes import RecipeParser
-from ntl_hf.named_recipes import own_recipe
-from ntl_hf.scripts import sft, train
+from ntl_hf.runs import sft, train
+from ntl_hf.settings.errors import UsageError
+from ntl_hf.settings.named_recipes import own_recipe
+from ntl_hf.settings.recipes import RecipeParser
 
 ROOT = Path(__file__).parents[1]
 # Comparisons are tested in tests/compare.

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ntl_hf import NTLoss, NumberVocab
-from ntl_hf.number_text import read_number
-from ntl_hf.number_vocab import NoNumberTokensError
+from ntl_hf.data.number_text import read_number
+from ntl_hf.tokens.number_vocab import NoNumberTokensError
 
 MOST_CHARACTERS, MOST_DIGITS = 200, 30
 # Label in the page -> settings of `NTLoss`. Without "raft", which is for answers of a single token.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import UsageError
+from ..settings.errors import UsageError
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
@@ -194,7 +194,7 @@ def _devices(text: str | None) -> list[str]:
 
 
 def _jobs(jobs: int | None, devices: Sequence[str]) -> int:
-    from ..quickstart.pool import default_jobs
+    from ..compare.quickstart.pool import default_jobs
 
     jobs = (len(devices) or default_jobs()) if jobs is None else jobs
     if jobs < 1:

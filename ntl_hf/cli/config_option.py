@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..named_recipes import command_of, display_name, find_recipe
-from .errors import UsageError
+from ..settings.errors import UsageError
+from ..settings.named_recipes import command_of, display_name, find_recipe
 
 FLAG = "--config"
 # The commands whose recipes a command reads.

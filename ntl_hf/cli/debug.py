@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 
-from .. import debug
+from ..runs import debug
 
 FLAG = "--debug"
 HELP = "without a value: a few steps on a few rows, into a new temporary folder"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import UsageError
+from ..settings.errors import UsageError
 from .help import with_examples
 from .recipe_help import RecipeHelp
 from .terminal import make_console, no_bars_in_pipes
@@ -51,7 +51,7 @@ class EvaluateCommand:
         no_bars_in_pipes()
         # Here, because it imports torch and all: `ntl-hf --help` is quick without.
         from ..evaluation import harness, to_table
-        from ..scripts import evaluate
+        from ..runs import evaluate
 
         try:
             result = evaluate.run(*_parser().parse(argv))
@@ -70,12 +70,13 @@ COMMAND = EvaluateCommand()
 
 
 def _parser() -> Any:
-    from ..scripts import evaluate, sft, train
-    from .recipes import RecipeParser, fields_of
+    from ..runs import evaluate, sft, train
+    from ..settings.recipes import fields_of
+    from .command_parser import CommandParser
 
     of_training = fields_of((*sft.ARGUMENT_CLASSES, *train.ARGUMENT_CLASSES))
     ignored = (of_training - fields_of(evaluate.ARGUMENT_CLASSES)) | evaluate.TRAINING_KEYS
-    return RecipeParser(
+    return CommandParser(
         evaluate.ARGUMENT_CLASSES,
         ignored=ignored,
         recipe_help=_HELP,

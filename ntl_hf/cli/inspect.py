@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..scripts.model_names import check_model_name
-from .errors import UsageError
+from ..runs.model_names import check_model_name
+from ..settings.errors import UsageError
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..number_vocab import NumberVocab
-    from ..vocab_report import VocabReport
+    from ..tokens.number_vocab import NumberVocab
+    from ..tokens.vocab_report import VocabReport
 
 _DESCRIPTION = with_examples(
     "Show which tokens of a tokenizer count as numbers, which with digits do not, and why.",
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     _check_path(args.tokenizer)
     import transformers
 
-    from ..vocab_report import report_vocab
+    from ..tokens.vocab_report import report_vocab
 
     transformers.logging.set_verbosity_error()
     tokenizer = _load(args.tokenizer, args.gguf_file)
@@ -104,7 +104,7 @@ def _logits(args: argparse.Namespace) -> int | None:
     """How many logits the model has; None where that is not on record."""
     from transformers import AutoConfig
 
-    from ..baselines.adapted import register_for
+    from ..systems.adapted import register_for
 
     # A GGUF file would be read a second time, for many seconds.
     if args.gguf_file:

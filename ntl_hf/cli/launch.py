@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..named_recipes import ACCELERATE, file_at
-from .errors import USAGE, UsageError, print_error
+from ..settings.errors import USAGE, UsageError, print_error
+from ..settings.named_recipes import ACCELERATE, file_at
 
 if TYPE_CHECKING:
     from accelerate.commands.config.config_args import ClusterConfig

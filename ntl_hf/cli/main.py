@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
+from ..settings.errors import UsageError, report
 from . import compare, evaluate, inspect, own_recipes, plot, quickstart, sft, train
 from .config_option import recipe_by_name, with_recipe_path
 from .debug import expand_debug
-from .errors import UsageError, report
 from .help import CommandsFormatter, with_examples
 from .launch import end_with_launcher, launch, split_options
 from .leave import leave

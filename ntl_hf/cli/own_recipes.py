@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from .. import named_recipes
-from .errors import UsageError
+from ..settings import named_recipes
+from ..settings.errors import UsageError
 from .help import CommandsFormatter, with_examples
 
 _DESCRIPTION = with_examples(

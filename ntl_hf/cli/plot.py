@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from ..settings.errors import UsageError
 from .help import CommandsFormatter, with_examples
 
 _RUN = (

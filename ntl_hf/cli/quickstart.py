@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from ..settings.errors import UsageError
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: less than one seed, step or job, or a folder that must not be overwritten.
     """
-    from ..quickstart.output import claim_folder
-    from ..quickstart.pool import RunKilledError, default_jobs
-    from ..quickstart.settings import make_settings
+    from ..compare.quickstart.output import claim_folder
+    from ..compare.quickstart.pool import RunKilledError, default_jobs
+    from ..compare.quickstart.settings import make_settings
 
     try:
         settings = make_settings(args.seeds, args.steps, args.debug)
@@ -70,10 +70,10 @@ def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
     # First, for the imports below take seconds.
     runs = f"{settings.seeds} seeds of {settings.steps} steps" if settings.seeds > 1 else f"{settings.steps} steps"
     print(f"Training a small decoder with CE and with CE + NTL on two tasks, {runs}, {jobs} at a time.", flush=True)
-    from ..quickstart.output import PICTURE, write_results
-    from ..quickstart.plot import can_plot, save_curves
-    from ..quickstart.report import print_report
-    from ..quickstart.start import quickstart
+    from ..compare.quickstart.output import PICTURE, write_results
+    from ..compare.quickstart.plot import can_plot, save_curves
+    from ..compare.quickstart.report import print_report
+    from ..compare.quickstart.start import quickstart
 
     if not can_plot():
         print("matplotlib is missing, so there will be no picture: pip install 'ntl-hf[plots]'", file=sys.stderr)

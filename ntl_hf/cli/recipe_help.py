@@ -67,7 +67,7 @@ class RecipeHelp:
 
 
 class HelpAll(argparse.Action):
-    """Prints the full help of a `RecipeParser`, and exits."""
+    """Prints the full help of a `CommandParser`, and exits."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **_: Any) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from .errors import UsageError
+from ..settings.errors import UsageError
 from .help import with_examples
 from .recipe_help import RecipeHelp
 from .terminal import no_bars_in_pipes
@@ -41,7 +41,7 @@ _HELP = RecipeHelp(
 
 @dataclass(frozen=True)
 class ScriptCommand:
-    """A command over a module of `ntl_hf.scripts`, which has `ARGUMENT_CLASSES` and `build_trainer`."""
+    """A command over a module of `ntl_hf.runs`, which has `ARGUMENT_CLASSES` and `build_trainer`."""
 
     name: str
     help: str
@@ -62,11 +62,11 @@ class ScriptCommand:
         # Here, because it imports torch and all: `ntl-hf --help` is quick without.
         from transformers import TrainingArguments
 
-        from ..scripts.run import alone_in, train
-        from .recipes import RecipeParser
+        from ..runs.run import alone_in, train
+        from .command_parser import CommandParser
 
-        script = import_module(f"..scripts.{self.name}", __package__)
-        parser = RecipeParser(
+        script = import_module(f"..runs.{self.name}", __package__)
+        parser = CommandParser(
             script.ARGUMENT_CLASSES,
             recipe_help=_HELP,
             prog=f"ntl-hf {self.name}",

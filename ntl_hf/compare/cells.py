@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .. import debug
-from ..cli.errors import UsageError
-from ..redaction import redacted
+from ..runs import debug
+from ..settings.errors import UsageError
+from ..settings.redaction import redacted
 from .folder import CELLS, EVALUATION
 from .plan import Plan, Settings, slug
 from .settings import load_recipe, parse, read_words
@@ -77,7 +77,7 @@ def make_cells(plan: Plan, words: Sequence[str] = ()) -> list[Cell]:
     Raises:
         UsageError: a key is unknown, a value is refused, or an option would undo what the variants differ in.
     """
-    script: Any = import_module(f"..scripts.{plan.command}", __package__)
+    script: Any = import_module(f"..runs.{plan.command}", __package__)
     overrides = read_words(words, plan, script.ARGUMENT_CLASSES)
     # What is typed counts more than what a debug run is shrunk to.
     last = {**(debug.TRAINING if plan.debug else {}), **overrides}

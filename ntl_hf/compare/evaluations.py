@@ -1,12 +1,12 @@
-"""How a cell is scored: the arguments of `ntl_hf.scripts.evaluate` for it."""
+"""How a cell is scored: the arguments of `ntl_hf.runs.evaluate` for it."""
 
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from ..cli.errors import UsageError
 from ..evaluation import check_libraries
+from ..settings.errors import UsageError
 from .cells import Cell
 from .plan import nearest
 from .settings import known_keys, parse
@@ -31,7 +31,7 @@ def evaluation_arguments(cell: Cell, name: str) -> tuple[Any, ...]:
     Raises:
         UsageError: an unknown key, or a value that is refused.
     """
-    script: Any = import_module("..scripts.evaluate", __package__)
+    script: Any = import_module("..runs.evaluate", __package__)
     known = known_keys(script.ARGUMENT_CLASSES)
     for key in cell.evaluations[name]:
         if key not in known:

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..json_settings import read_settings
-from ..redaction import redacted
+from ..settings.json_settings import read_settings
+from ..settings.redaction import redacted
 
 CELL, TRAINING, LOG, RECIPE = "cell.json", "training.json", "cell.log", "recipe.yaml"
 CELLS, EVALUATION = "cells", "evaluation"

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from .. import debug
-from ..named_recipes import display_name, file_at, own_recipe, unknown
+from ..runs import debug
+from ..settings.named_recipes import display_name, file_at, own_recipe, unknown
 from .metrics import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")

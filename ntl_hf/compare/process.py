@@ -12,7 +12,7 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
-from ..redaction import redacted_text
+from ..settings.redaction import redacted_text
 
 DONE, FAILED, REFUSED, INTERRUPTED = "done", "failed", "refused", "interrupted"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import NTLConfig
-from ..named_recipes import display_name
-from ..redaction import redacted
+from ..settings.config import NTLConfig
+from ..settings.named_recipes import display_name
+from ..settings.redaction import redacted
 from .cells import Cell
 from .plan import Plan
 from .results import Result, read_results

@@ -15,7 +15,7 @@ from .processes import Outcome, Pool
 from .start import run_cell
 from .state import is_finished
 
-_PRELOAD = ("ntl_hf.compare.work", "ntl_hf.scripts.sft", "ntl_hf.scripts.train", "ntl_hf.scripts.evaluate")
+_PRELOAD = ("ntl_hf.compare.work", "ntl_hf.runs.sft", "ntl_hf.runs.train", "ntl_hf.runs.evaluate")
 
 
 @dataclass

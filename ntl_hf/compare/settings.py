@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from ..cli.errors import UsageError
-from ..redaction import redacted
+from ..settings.errors import UsageError
+from ..settings.redaction import redacted
 from .plan import RESERVED, Plan, Settings, nearest
 
 
@@ -20,7 +20,7 @@ def parse(classes: Any, recipe: Settings, where: str, words: Sequence[str] = ())
     Raises:
         UsageError: from the parser; `where` takes the place of the recipe's path in the message.
     """
-    from ..cli.recipes import RecipeParser
+    from ..settings.recipes import RecipeParser
 
     known = known_keys(classes)
     for key in recipe:
@@ -67,7 +67,7 @@ def load_recipe(path: Path) -> Settings:
 
 def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
     """Options as settings; strings stay strings, which the parser converts as it does those of a command line."""
-    from ..cli.recipes import RecipeParser
+    from ..settings.recipes import RecipeParser
 
     lists = {action.dest for action in RecipeParser(classes)._actions if action.nargs in ("+", "*")}
     known = known_keys(classes)

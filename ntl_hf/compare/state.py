@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config import FILE_NAME, NTLConfig
-from ..folder_lock import locked
+from ..settings.config import FILE_NAME, NTLConfig
+from ..trainers.folder_lock import locked
 from .cells import Cell
 from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
 

@@ -13,9 +13,9 @@ import torch
 import yaml
 from transformers import TrainerCallback
 
-from ..interrupt import InterruptCallback
-from ..scripts.data import load_eval_data
-from ..scripts.run import RUN_MARKS, train
+from ..runs.data import load_eval_data
+from ..runs.run import RUN_MARKS, train
+from ..trainers.interrupt import InterruptCallback
 from .cells import Cell
 from .evaluations import evaluation_arguments
 from .folder import CELL, EVALUATION_SETTINGS, METRICS, RECIPE, TRAINING, write_json
@@ -49,7 +49,7 @@ def _train(cell: Cell, tell: Tell) -> None:
     (cell.folder / RECIPE).write_text(yaml.safe_dump(cell.public_recipe, sort_keys=False), encoding="utf-8")
     _remove_half_saved(cell)
     _check_evaluation_data(cell)
-    script: Any = import_module(f"..scripts.{cell.command}", __package__)
+    script: Any = import_module(f"..runs.{cell.command}", __package__)
     arguments = parse(script.ARGUMENT_CLASSES, cell.recipe, f"variant '{cell.variant}'")
     try:
         trainer = script.build_trainer(*arguments)
@@ -69,7 +69,7 @@ def _train(cell: Cell, tell: Tell) -> None:
 
 def _check_evaluation_data(cell: Cell) -> None:
     """A split, a column or a task that is missing should not be found after the training."""
-    script: Any = import_module("..scripts.evaluate", __package__)
+    script: Any = import_module("..runs.evaluate", __package__)
     for name in cell.evaluations:
         data_args, args = evaluation_arguments(cell, name)
         try:
@@ -88,7 +88,7 @@ def _remove_half_saved(cell: Cell) -> None:
 
 
 def _evaluate(cell: Cell, name: str) -> None:
-    script: Any = import_module("..scripts.evaluate", __package__)
+    script: Any = import_module("..runs.evaluate", __package__)
     folder = cell.evaluation_folder(name)
     folder.mkdir(parents=True, exist_ok=True)
     script.run(*evaluation_arguments(cell, name))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, Features, Value
 
-from ..number_text import read_number
+from .number_text import read_number
 from .sets import unformatted
 from .text_columns import check_text_types
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
-from ..number_text import read_number
 from .mathematics_modules import PAPER, named_modules
+from .number_text import read_number
 from .question import question_and_answer
 from .schema import NUMERIC_FEATURES, check_split, number_in
 from .text_lines import read_lines

@@ -7,8 +7,8 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from ..number_text import read_number
 from .json_lines import read_json_lines
+from .number_text import read_number
 from .question import question_and_answer
 from .schema import check_split, to_dataset
 from .text_lines import find_file

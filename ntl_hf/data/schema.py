@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Dataset, Features, Value
 
-from ..number_text import read_number
+from .number_text import read_number
 
 _TEXT = {"prompt": Value("string"), "completion": Value("string")}
 TEXT_FEATURES = Features(_TEXT)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.answer import final_answer
-from ..evaluation.weighted import weighted_quantile
-from ..number_text import answer_number
+from ..data.number_text import answer_number
+from .weighted import weighted_quantile
 
 RISKS = ("absolute", "squared", "zero_one")
 

@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..data import TextEncoder, final_answer
-from ..number_text import answer_number
+from ..data.number_text import answer_number
 
 # Of the trie over the candidates' tokens; each is a row of a forward pass, for every prompt.
 MOST_NODES = 100_000

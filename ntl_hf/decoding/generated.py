@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..evaluation.generate import generate_answers, generate_scored, generation_config
+from .generate import generate_answers, generate_scored, generation_config
 
 # Against what a model brings along that would make its answers come from another distribution than its own. None would
 # not do: `generate` puts the model's setting there.

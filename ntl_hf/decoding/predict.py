@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data import TextEncoder
-from ..evaluation.generate import generation_config
 from .distribution import NumberDistribution, NumberPrediction, check_risk
 from .exact import candidate_log_probs
 from .formats import encode_formats
+from .generate import generation_config
 from .generated import beam_texts, sample_texts
 from .trie import Trie
 

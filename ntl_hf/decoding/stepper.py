@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
-from ..evaluation.generate import pad_prompts
-from ..model_cache import CACHE_NAMES, cache_argument, cache_of
+from .generate import pad_prompts
+from .model_cache import CACHE_NAMES, cache_argument, cache_of
 
 logger = logging.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..number_text import answer_number
+from ..data.number_text import answer_number
 from .number_metrics import score_numbers
 from .score import Score
 from .text_metrics import score_texts

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..decoding.weighted import crps, weighted_quantile
 from .bootstrap import Resampling, Sample, mean, score
 from .score import Score
-from .weighted import crps, weighted_quantile
 
 COVERAGE = 0.8
 _ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)

@@ -10,9 +10,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..data import right_padding_collator
-from ..head import HeadOutput, align_labels, head_from_logits
+from ..head import head_from_logits
 from ..losses import expected_value, number_probs
-from ..number_vocab import NumberVocab
+from ..losses.head_output import HeadOutput
+from ..losses.labels import align_labels
+from ..tokens.number_vocab import NumberVocab
 from .digit_calibration import calibration_gaps, score_calibration
 from .score import Score
 from .token_metrics import score_ratio, score_tokens

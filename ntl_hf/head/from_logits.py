@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..losses import log_number_mass
-from ..number_layout import NumberSyntax
-from ..number_vocab import NumberVocab
-from .labels import shift_labels
-from .output import IGNORE_INDEX, HeadOutput
+from ..losses.head_output import IGNORE_INDEX, HeadOutput
+from ..losses.labels import shift_labels
+from ..tokens.number_layout import NumberSyntax
+from ..tokens.number_vocab import NumberVocab
 from .slices import row_blocks
 
 # Operations whose backward pass does not look at their result.

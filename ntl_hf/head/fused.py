@@ -10,9 +10,9 @@ from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from .labels import align_labels
+from ..losses.head_output import HeadOutput
+from ..losses.labels import align_labels
 from .one_pass import HeadPlan, make_known, one_pass, product_dtype
-from .output import HeadOutput
 from .transform import LogitTransform
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args
 
 from pydantic import BaseModel, Field, Strict, create_model, model_validator
 
-from ..config import NTLConfig
+from ..settings.config import NTLConfig
 
 PREFIX = "ntl_"
 _SETTINGS = {PREFIX + setting.name: setting for setting in fields(NTLConfig)}

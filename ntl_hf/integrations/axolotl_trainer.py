@@ -7,7 +7,7 @@ from axolotl.core.trainers import AxolotlTrainer
 from axolotl.core.trainers.constants import TOKENS_STATE_FILE
 from transformers import Trainer
 
-from ..config import NTLConfig
+from ..settings.config import NTLConfig
 from ..trainers.plain import NTLPlainMixin
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..config import NTLConfig
 from ..head import head_from_logits
 from ..losses import reduce_losses
-from ..number_layout import NumberSyntax
-from ..number_vocab import NumberVocab
-from ..objective import NTLObjective
+from ..losses.objective import NTLObjective
+from ..settings.config import NTLConfig
+from ..tokens.number_layout import NumberSyntax
+from ..tokens.number_vocab import NumberVocab
 from ..trainers.checks import check_labels
 from .weight_callback import WeightCallback
 

@@ -5,8 +5,8 @@ from typing import Any
 from torch import Tensor
 from transformers import TrainingArguments
 
-from ..config import NTLConfig
-from ..head import align_labels
+from ..losses.labels import align_labels
+from ..settings.config import NTLConfig
 from ..trainers.checks import NO_LABELS
 from .batch_loss import BatchLoss
 from .weight_callback import WeightCallback
@@ -104,8 +104,8 @@ def _logits_of(outputs: Any) -> Tensor:
         raise ValueError(
             f"The model's outputs have logits {list(logits.shape)}, those of no language model; the number loss needs "
             "[B, T, V], one for each token of the vocabulary. Load the model with `AutoModelForCausalLM` or "
-            "`AutoModelForSeq2SeqLM`; for one number a text, `ntl_hf.trainers.NumberHeadTrainer` trains a regression "
-            "head (`ntl_hf.baselines.load_regression_head`)."
+            "`AutoModelForSeq2SeqLM`; for one number a text, `ntl_hf.systems.NumberHeadTrainer` trains a regression "
+            "head (`ntl_hf.systems.load_regression_head`)."
         )
     if not isinstance(logits, Tensor) or logits.ndim != 3 or logits.numel() == 0:
         found = f"a shape of {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"{type(logits).__name__}"

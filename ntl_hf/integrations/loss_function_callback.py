@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..config import NTLConfig
+from ..settings.config import NTLConfig
 from .batch_loss import BatchLoss
 from .model_loss import ModelLoss, base_model_of, check_calls_loss, check_forward, shifts_labels
 from .weight_callback import WeightCallback

@@ -11,9 +11,9 @@ from torch.distributed.tensor import DTensor
 from transformers import TrainingArguments
 from transformers.loss.loss_utils import ForCausalLMLoss, ForMaskedLMLoss
 
-from ..head import IGNORE_INDEX
-from ..head import shift_labels as shifted
-from ..number_vocab import NumberVocab
+from ..losses.head_output import IGNORE_INDEX
+from ..losses.labels import shift_labels as shifted
+from ..tokens.number_vocab import NumberVocab
 from .batch_loss import BatchLoss
 
 logger = logging.getLogger(__name__)

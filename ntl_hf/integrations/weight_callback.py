@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from ..arguments import NTLArguments
-from ..callback import NTLCallback
-from ..config import NTLConfig
-from ..number_vocab import NumberVocab
+from ..settings.arguments import NTLArguments
+from ..settings.config import NTLConfig
+from ..tokens.number_vocab import NumberVocab
+from ..trainers.callback import NTLCallback
 from ..trainers.checks import check_train_dataset, check_vocab
 from ..trainers.model_kind import check_language_model
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ..config import NTLConfig
-from ..number_layout.layout import NumberLayout
+from ..settings.config import NTLConfig
+from ..tokens.number_layout.layout import NumberLayout
 from .mass import reweigh_by_mass
 from .number_losses import expected_value, neutral_inputs
 from .place_weights import del_weights, ntil_weights

@@ -6,8 +6,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ..config import NTLConfig
-from ..number_layout.layout import NumberLayout
+from ..settings.config import NTLConfig
+from ..tokens.number_layout.layout import NumberLayout
 from .digit_entropy import digit_entropy_loss
 from .distances import value_distances
 from .number_losses import huber_cost, huber_loss, lp_cost, lp_loss, wasserstein_loss

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..number_layout.kinds import Kind
-from ..number_layout.layout import NumberLayout
+from ..tokens.number_layout.kinds import Kind
+from ..tokens.number_layout.layout import NumberLayout
 from .number_losses import number_probs
 
 # The gradient multiplies a difference (`_LARGEST`), one over the unit of the last place and the factor of the loss,

@@ -7,7 +7,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from ..loss_module import NTLoss
+from ..head.loss_module import NTLoss
 
 CE = "ce"
 # What is left on every other digit: cross entropy stays below 9.2 nats.

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from ..head import HeadOutput
 from ..losses import number_probs
+from ..losses.head_output import HeadOutput
 from ..losses.number_losses import neutral_inputs
-from ..number_layout.kinds import begins_word
-from ..number_vocab import NumberVocab
+from ..tokens.number_layout.kinds import begins_word
+from ..tokens.number_vocab import NumberVocab
 
 DIGITS = 10
 # The last one stands for all that follow.

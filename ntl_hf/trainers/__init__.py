@@ -1,22 +1,20 @@
-"""The trainers: stock ones with the number loss added, and one for the systems with a number head."""
+"""The trainers: stock ones with the number loss added."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .number_head import NumberHeadTrainer
     from .seq2seq import NTLSeq2SeqTrainer
     from .sft import NTLSFTTrainer
     from .trainer import NTLTrainer
 
-__all__ = ["NTLSFTTrainer", "NTLSeq2SeqTrainer", "NTLTrainer", "NumberHeadTrainer"]
+__all__ = ["NTLSFTTrainer", "NTLSeq2SeqTrainer", "NTLTrainer"]
 
 # Loaded on first use: only `NTLSFTTrainer` needs TRL's fused head.
 _MODULE_OF = {
     "NTLSFTTrainer": "sft",
     "NTLSeq2SeqTrainer": "seq2seq",
     "NTLTrainer": "trainer",
-    "NumberHeadTrainer": "number_head",
 }
 
 

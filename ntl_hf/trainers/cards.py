@@ -7,10 +7,10 @@ from typing import Any
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from ..baselines.adapted import system_of
-from ..baselines.card import system_section
-from ..model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
-from ..redaction import keep_out_of_files
+from ..settings.redaction import keep_out_of_files
+from ..systems.adapted import system_of
+from ..systems.card import system_section
+from .model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
 from .model_kind import check_has_config
 
 logger = logging.getLogger(__name__)

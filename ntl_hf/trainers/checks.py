@@ -11,12 +11,12 @@ from accelerate.utils import DistributedType, gather_object
 from datasets import Dataset
 from torch import Tensor
 
-from ..baselines.regression_transformer.number_tokens import has_number_tokens
-from ..config import NTLConfig
 from ..data.encode import RENAME
 from ..data.sets import column_names
-from ..head import IGNORE_INDEX
-from ..number_vocab import NumberVocab
+from ..losses.head_output import IGNORE_INDEX
+from ..settings.config import NTLConfig
+from ..tokens.number_vocab import NumberVocab
+from ..tokens.placed_digits import has_number_tokens
 
 NO_LABELS = (
     "The batches have no `labels`. Add them to the rows, the end of text among them, and pad with "

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..config import NTLConfig
-from ..number_layout import NumberLayout, NumberSyntax
+from ..settings.config import NTLConfig
+from ..tokens.number_layout import NumberLayout, NumberSyntax
 
 # Share of numbers that cannot be read from which on it is worth a word.
 _MANY = 0.1

@@ -10,20 +10,21 @@ import torch
 from torch import Tensor
 from transformers.trainer_utils import EvalLoopOutput, default_compute_objective
 
-from ..arguments import resolve_ntl_config
-from ..balance import Balance
-from ..baselines.mixing import check_adapter, check_token_model
-from ..callback import NTLCallback
-from ..config import NTLConfig
-from ..head import IGNORE_INDEX, HeadOutput, can_write_over, follow_virtual_tokens, shift_labels
+from ..head import can_write_over
+from ..head.choice import HeadChoice
 from ..head.fused import FusedHead
 from ..head.one_pass import HeadPlan
 from ..head.transform import LogitTransform
-from ..lora import has_virtual_positions
-from ..number_layout import NumberSyntax
-from ..number_vocab import NumberVocab
-from ..objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
-from ..quantized import keep_differentiable
+from ..losses.balance import Balance
+from ..losses.head_output import IGNORE_INDEX, HeadOutput
+from ..losses.labels import follow_virtual_tokens, shift_labels
+from ..losses.objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
+from ..settings.arguments import resolve_ntl_config
+from ..settings.config import NTLConfig
+from ..systems.mixing import check_adapter, check_token_model
+from ..tokens.number_layout import NumberSyntax
+from ..tokens.number_vocab import NumberVocab
+from .callback import NTLCallback
 from .checks import (
     check_fsdp_in_force,
     check_has_labels,
@@ -38,13 +39,14 @@ from .checks import (
     has_random_access,
 )
 from .end_of_text import warn_without_end
-from .head_choice import HeadChoice
 from .layout_checks import check_layouts
+from .lora import has_virtual_positions
 from .metric_checks import check_best_metric
 from .model_checks import check_head
 from .model_kind import check_language_model
 from .plots import NTLPlotsMixin
 from .precision_checks import warn_of_slow_training
+from .quantized import keep_differentiable
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..head import IGNORE_INDEX, HeadOutput, align_labels, head_from_logits
+from ..head import head_from_logits
 from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
 from ..head.transform import LogitTransform
-from ..number_vocab import NumberVocab
+from ..losses.head_output import IGNORE_INDEX, HeadOutput
+from ..losses.labels import align_labels
+from ..tokens.number_vocab import NumberVocab
 from .logit_probe import HALF_TOLERANCE, TOLERANCE, LogitProbe, head_error, probe
 from .model_kind import logits_of
 from .model_modes import can_restore, in_mode, restored

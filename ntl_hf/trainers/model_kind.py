@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.models.auto import modeling_auto
 
-from ..number_vocab import NumberVocab
+from ..tokens.number_vocab import NumberVocab
 
 # The auto classes of transformers whose models have a logit for each token of a vocabulary.
 _LANGUAGE = (
@@ -72,8 +72,8 @@ def _refusal(model: Any, task: str) -> str:
     advice = "Load it with `AutoModelForCausalLM` or `AutoModelForSeq2SeqLM`"
     if task == "SEQUENCE_CLASSIFICATION" and model.config.num_labels == 1:
         advice = (
-            "Its one output is a number: make it with `ntl_hf.baselines.load_regression_head` and train it with "
-            f"`ntl_hf.trainers.NumberHeadTrainer`. Or predict tokens: {advice[0].lower()}{advice[1:]}"
+            "Its one output is a number: make it with `ntl_hf.systems.load_regression_head` and train it with "
+            f"`ntl_hf.systems.NumberHeadTrainer`. Or predict tokens: {advice[0].lower()}{advice[1:]}"
         )
     elif task == _PRETRAINING:
         advice = "Load it with `AutoModelForMaskedLM`, if it has such a head"

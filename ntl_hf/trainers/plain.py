@@ -6,10 +6,12 @@ from peft import PeftConfig
 from torch import Tensor
 from transformers import TrainingArguments, set_seed
 
-from ..head import HeadOutput, align_labels, head_from_logits
+from ..head import head_from_logits
 from ..head.fused import HeadTask
-from ..lora import with_adapter
-from ..objective import LossFactors
+from ..losses.head_output import HeadOutput
+from ..losses.labels import align_labels
+from ..losses.objective import LossFactors
+from .lora import with_adapter
 from .mixin import NTLMixin
 from .model_checks import text_of, warn_about_own_loss
 from .model_kind import logits_of

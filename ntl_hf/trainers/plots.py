@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers.trainer_utils import EvalLoopOutput
 
-from ..head import HeadOutput
+from ..losses.head_output import HeadOutput
 from ..plots import check_can_plot
 from ..plots.beliefs import DigitBeliefs
 from ..plots.files import FOLDER, numbers_path, save_pictures

@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import TrainerState
 
-from ..checkpoints import STATE, checkpoint_problem, list_checkpoints, saved_by
-from ..json_settings import is_number, read_settings
+from ..settings.json_settings import is_number, read_settings
+from .checkpoints import STATE, checkpoint_problem, list_checkpoints, saved_by
 
 logger = logging.getLogger(__name__)
 

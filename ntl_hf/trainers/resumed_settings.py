@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import settings_of
-from ..json_settings import is_number
+from ..settings.json_settings import is_number
+from .checkpoints import settings_of
 from .resume_checks import has_optimizer
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from transformers import TrainerState
 from transformers.trainer_pt_utils import safe_globals
 from transformers.trainer_utils import has_length
 
-from ..checkpoints import STATE, holds_final_model
+from .checkpoints import STATE, holds_final_model
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from accelerate.utils import gather_object
 
-from ..folder_lock import locked
+from .folder_lock import locked
 
 BUSY = "another run is training into this folder; wait for it to end, or choose another `output_dir`."
 

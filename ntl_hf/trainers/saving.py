@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from ..baselines.under_adapter import is_system
-from ..checkpoints import (
+from ..settings.config import FILE_NAME, NTLConfig
+from ..systems.under_adapter import is_system
+from .cards import NTLCardMixin
+from .checkpoints import (
     begin_checkpoint,
     checkpoint_problem,
     finish_checkpoint,
@@ -21,10 +23,8 @@ from ..checkpoints import (
     resolve_checkpoint,
     step_of,
 )
-from ..config import FILE_NAME, NTLConfig
-from ..interrupt import InterruptCallback
-from .cards import NTLCardMixin
 from .checks import check_same_everywhere
+from .interrupt import InterruptCallback
 from .resume_checks import (
     check_files,
     check_same_deepspeed,

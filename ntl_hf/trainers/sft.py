@@ -6,9 +6,9 @@ from datasets import Dataset, IterableDataset
 from torch import Tensor, nn
 from trl import SFTConfig, SFTTrainer
 
-from ..arguments import NTLArguments
 from ..data.sets import check_has_rows, column_names
 from ..data.text_columns import as_texts
+from ..settings.arguments import NTLArguments
 from .checks import check_columns
 from .mixin import NTLMixin
 from .model_checks import text_of

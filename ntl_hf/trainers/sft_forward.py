@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from trl.trainer.utils import FusedCausalLMOutput
 
-from ..head import HeadOutput, align_labels, head_from_logits
+from ..head import head_from_logits
 from ..head.fused import FusedHead, HeadTask
-from ..objective import LossFactors, NTLObjective
+from ..losses.head_output import HeadOutput
+from ..losses.labels import align_labels
+from ..losses.objective import LossFactors, NTLObjective
 from .model_kind import logits_of
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..interrupt import keep_workers
+from .interrupt import keep_workers
 
 logger = logging.getLogger(__name__)
 

@@ -252,7 +252,7 @@ def test_debug_runs_of_all_commands(recipe, tmp_path, capfd):
 
 def test_answers_are_kept_when_scoring_fails(recipe, tmp_path, monkeypatch):
     """They took the time."""
-    from ntl_hf.scripts.answering import tokens as script
+    from ntl_hf.runs.answering import tokens as script
 
     def fail(*_, **__):
         raise RuntimeError("out of memory")

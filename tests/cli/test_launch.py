@@ -15,9 +15,9 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
 from ntl_hf.cli import launch as launcher
-from ntl_hf.cli.errors import UsageError
 from ntl_hf.cli.launch import find_config, split_options
 from ntl_hf.cli.main import main
+from ntl_hf.settings.errors import UsageError
 from tests.interrupts.recipe import write_recipe
 from tests.invariants.marks import deepspeed_problem
 

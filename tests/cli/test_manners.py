@@ -97,7 +97,7 @@ def test_help_fits_80_columns_and_goes_to_stdout(words, capsys):
 def test_the_short_help_leaves_options_to_the_full_one(command, capsys):
     from importlib import import_module
 
-    script = import_module(f"ntl_hf.scripts.{command}")
+    script = import_module(f"ntl_hf.runs.{command}")
     listed = {}
     for flag in ("--help", "--help_all"):
         with pytest.raises(SystemExit):

@@ -9,7 +9,13 @@ from ntl_hf.cli.config_option import with_recipe_path
 from ntl_hf.cli.launch import find_config
 from ntl_hf.cli.main import main
 from ntl_hf.compare.plan import read_plan
-from ntl_hf.named_recipes import FOLDER, command_of, find_recipe, hardware_of, recipe_names
+from ntl_hf.settings.named_recipes import (
+    FOLDER,
+    command_of,
+    find_recipe,
+    hardware_of,
+    recipe_names,
+)
 from tests.tiny import char_tokenizer, tiny_model
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from ntl_hf.cli.main import main
-from ntl_hf.scripts.evaluation_arguments import EvaluationArguments
-from ntl_hf.scripts.trained_model import load_trained
+from ntl_hf.runs.evaluation_arguments import EvaluationArguments
+from ntl_hf.runs.trained_model import load_trained
 from tests.cli.test_train import assert_one_line, log_history, save_model
 
 ROOT = Path(__file__).parents[2]

@@ -134,7 +134,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_with_one_line(case, recipe, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.scripts.model.is_bitsandbytes_available", lambda: False)
+    monkeypatch.setattr("ntl_hf.runs.model.is_bitsandbytes_available", lambda: False)
     changes, message = REFUSED[case]
     assert main(["train", "--config", recipe(**changes)]) == 2
     assert_one_line(capsys, message)

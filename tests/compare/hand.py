@@ -5,9 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ntl_hf.compare.cells import Cell
-from ntl_hf.compare.folder import CELL, CELLS, EVALUATION_SETTINGS, METRICS, PREDICTIONS, TRAINING
+from ntl_hf.compare.folder import (
+    CELL,
+    CELLS,
+    EVALUATION_SETTINGS,
+    METRICS,
+    PREDICTIONS,
+    TRAINING,
+)
 from ntl_hf.compare.plan import Plan, slug
-from ntl_hf.config import NTLConfig
+from ntl_hf.settings.config import NTLConfig
 
 VARIANTS = {"CE": {"ntl_weight": 0.0}, "NTL-WAS 0.3": {"ntl_weight": 0.3}}
 

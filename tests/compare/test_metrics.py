@@ -2,7 +2,14 @@
 
 import pytest
 
-from ntl_hf.compare.metrics import HIGHER, LOWER, METRICS, NEITHER, check_metrics, metric
+from ntl_hf.compare.metrics import (
+    HIGHER,
+    LOWER,
+    METRICS,
+    NEITHER,
+    check_metrics,
+    metric,
+)
 from ntl_hf.compare.summary import Difference
 
 

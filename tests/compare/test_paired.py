@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ntl_hf.compare.paired import holm, interval_over_rows, p_over_rows, p_over_seeds, scores_on_common_rows
+from ntl_hf.compare.paired import (
+    holm,
+    interval_over_rows,
+    p_over_rows,
+    p_over_seeds,
+    scores_on_common_rows,
+)
 from ntl_hf.compare.results import Rows
 from ntl_hf.compare.rowwise import RESAMPLES, differences, resamples
 from ntl_hf.evaluation import score_numbers

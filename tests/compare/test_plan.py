@@ -5,7 +5,13 @@ import re
 import pytest
 import yaml
 
-from ntl_hf.compare.plan import for_debug, read_plan, slug, with_seeds, with_variants
+from ntl_hf.compare.plan import (
+    for_debug,
+    read_plan,
+    slug,
+    with_seeds,
+    with_variants,
+)
 
 CONTENT = {
     "command": "train",

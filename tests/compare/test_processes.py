@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.compare.process import DONE, FAILED, INTERRUPTED, REFUSED, InterruptedRunError, RefusedError, Slot
+from ntl_hf.compare.process import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    InterruptedRunError,
+    RefusedError,
+    Slot,
+)
 from ntl_hf.compare.processes import Pool
 
 METHODS = ["spawn"] + ["forkserver"] * (sys.platform == "linux")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.cli.errors import UsageError
 from ntl_hf.compare.settings import parse
-from ntl_hf.scripts import sft
+from ntl_hf.runs import sft
+from ntl_hf.settings.errors import UsageError
 
 
 @pytest.fixture

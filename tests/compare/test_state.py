@@ -7,7 +7,14 @@ import math
 import pytest
 
 from ntl_hf.compare import state
-from ntl_hf.compare.folder import CELL, EVALUATION_SETTINGS, METRICS, TRAINING, read_json, write_json
+from ntl_hf.compare.folder import (
+    CELL,
+    EVALUATION_SETTINGS,
+    METRICS,
+    TRAINING,
+    read_json,
+    write_json,
+)
 from ntl_hf.compare.results import read_results
 from tests.compare.hand import make_cell, make_cells, make_plan, write_cell
 from tests.elsewhere import locked_elsewhere

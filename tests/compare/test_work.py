@@ -36,7 +36,7 @@ def test_tasks_of_lm_eval_are_looked_up(make, monkeypatch):
     def prepare(names, num_fewshot, folder):
         raise ValueError(f"lm_eval has no task '{names[0]}'")
 
-    monkeypatch.setattr("ntl_hf.scripts.evaluate.prepare_tasks", prepare)
+    monkeypatch.setattr("ntl_hf.runs.evaluate.prepare_tasks", prepare)
     cell = make({"prompt": "1 + 1 =", "completion": " 2"}, lm_eval_tasks=["gsm8kk"])
     with pytest.raises(RefusedError, match="evaluation 'test': lm_eval has no task 'gsm8kk'"):
         work._check_evaluation_data(cell)

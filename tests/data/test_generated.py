@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntl_hf.data import make_arithmetic, make_calculations, make_multiplication, make_ratings, make_readings
+from ntl_hf.data import (
+    make_arithmetic,
+    make_calculations,
+    make_multiplication,
+    make_ratings,
+    make_readings,
+)
 from ntl_hf.data.arithmetic import SCALES
 from ntl_hf.data.expressions import random_expression
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ntl_hf.data import final_answer, gsm8k, load_gsm8k
-from ntl_hf.number_text import read_number
+from ntl_hf.data.number_text import read_number
 
 ROW = {"question": "What is 24+48?", "answer": "It is 24+48 = <<24+48=72>>72.\n#### 72"}
 REAL = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"

@@ -7,10 +7,21 @@ from statistics import fmean, median, pstdev
 
 import pytest
 
-from ntl_hf.data import best_scores, make_ratings, make_readings, ratings, readings
+from ntl_hf.data import (
+    best_scores,
+    make_ratings,
+    make_readings,
+    ratings,
+    readings,
+)
+from ntl_hf.data.number_text import answer_number
 from ntl_hf.data.ratings import Judgement, noise_free_score
-from ntl_hf.data.review_phrases import ASPECTS, COMMON, DEGREES, REMARKS
-from ntl_hf.number_text import answer_number
+from ntl_hf.data.review_phrases import (
+    ASPECTS,
+    COMMON,
+    DEGREES,
+    REMARKS,
+)
 
 TASKS = {"readings": (make_readings, readings), "ratings": (make_ratings, ratings)}
 by_task = pytest.mark.parametrize("task", TASKS)

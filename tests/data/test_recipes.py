@@ -8,8 +8,8 @@ from datasets import Dataset, IterableDataset
 from trl import TrlParser
 
 from ntl_hf.data import TextEncoder, map_columns
-from ntl_hf.scripts.data import DataArguments, load_data, load_eval_data
-from ntl_hf.scripts.tasks import TASKS
+from ntl_hf.runs.data import DataArguments, load_data, load_eval_data
+from ntl_hf.runs.tasks import TASKS
 from tests.tiny import char_tokenizer
 
 LEVELS = ("train-easy", "train-medium", "train-hard", "interpolate", "extrapolate")

@@ -1,4 +1,4 @@
-"""The models that `ntl_hf.tiny_models` writes: every token of the tasks they are for is known, digits stand alone."""
+"""The models of `ntl_hf.runs.tiny_models`: every token of the tasks they are for is known, digits stand alone."""
 
 from pathlib import Path
 
@@ -7,13 +7,18 @@ import yaml
 from transformers import AutoConfig, AutoTokenizer
 
 from ntl_hf.cli.main import main
-from ntl_hf.cli.recipes import RecipeParser
-from ntl_hf.data import make_arithmetic, make_calculations, make_ratings, make_readings
-from ntl_hf.number_vocab import NumberVocab
-from ntl_hf.scripts import sft, train
-from ntl_hf.scripts.model_names import check_model_name
-from ntl_hf.tiny_models import FOLDERS, command, how_to_make
-from ntl_hf.tiny_models.__main__ import main as make_model
+from ntl_hf.data import (
+    make_arithmetic,
+    make_calculations,
+    make_ratings,
+    make_readings,
+)
+from ntl_hf.runs import sft, train
+from ntl_hf.runs.model_names import check_model_name
+from ntl_hf.runs.tiny_models import FOLDERS, command, how_to_make
+from ntl_hf.runs.tiny_models.__main__ import main as make_model
+from ntl_hf.settings.recipes import RecipeParser
+from ntl_hf.tokens.number_vocab import NumberVocab
 
 ROOT = Path(__file__).parents[2]
 ARITHMETIC = [make_arithmetic(split, 3, 1000, "small") for split in ("train", "interpolate", "extrapolate")]

@@ -7,9 +7,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from ntl_hf.data import TextEncoder
+from ntl_hf.data.number_text import read_number
 from ntl_hf.decoding import number_range
 from ntl_hf.decoding.formats import encode_formats
-from ntl_hf.number_text import read_number
 from tests.tiny import char_tokenizer
 
 RANGES = {

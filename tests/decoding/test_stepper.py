@@ -11,9 +11,9 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from ntl_hf.decoding import stepper as stepper_module
 from ntl_hf.decoding.exact import candidate_log_probs
+from ntl_hf.decoding.model_cache import cache_argument, cache_of
 from ntl_hf.decoding.stepper import Stepper
 from ntl_hf.decoding.trie import Trie
-from ntl_hf.model_cache import cache_argument, cache_of
 from tests.decoding.reference import PROMPTS, digit_case, log_prob
 
 

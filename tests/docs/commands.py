@@ -83,8 +83,8 @@ def _read_launch(words: list[str]) -> None:
 
 def _parse(words: list[str]) -> None:
     from ntl_hf.cli.config_option import with_recipe_path
-    from ntl_hf.cli.recipes import RecipeParser
-    from ntl_hf.scripts import sft, train
+    from ntl_hf.runs import sft, train
+    from ntl_hf.settings.recipes import RecipeParser
 
     command, *rest = with_recipe_path(words)
     RecipeParser({"sft": sft, "train": train}[command].ARGUMENT_CLASSES).parse([*rest, "--use_cpu", "true"])
@@ -145,7 +145,7 @@ def _module(name: str, words: list[str], patch: pytest.MonkeyPatch) -> None:
         return _ntl_hf(words, patch)
     if name == "pip":
         return _pip(words, patch)
-    if name == "ntl_hf.tiny_models":
+    if name == "ntl_hf.runs.tiny_models":
         return _run(lambda: runpy.run_module(name, run_name="__main__"), [name, *words], patch)
     if name.startswith("tests."):
         assert find_spec(name) is not None and not words

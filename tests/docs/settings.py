@@ -6,12 +6,12 @@ from typing import Any
 
 import yaml
 
-from ntl_hf.cli.errors import UsageError
-from ntl_hf.cli.recipes import RecipeParser
 from ntl_hf.compare.plan import read_plan
-from ntl_hf.config import NTLConfig
-from ntl_hf.named_recipes import own_recipe
-from ntl_hf.scripts import evaluate, sft, train
+from ntl_hf.runs import evaluate, sft, train
+from ntl_hf.settings.config import NTLConfig
+from ntl_hf.settings.errors import UsageError
+from ntl_hf.settings.named_recipes import own_recipe
+from ntl_hf.settings.recipes import RecipeParser
 
 from .blocks import Block
 

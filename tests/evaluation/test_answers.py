@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from ntl_hf.evaluation import Score, from_json, score_answers, to_json
+from ntl_hf.evaluation import (
+    Score,
+    from_json,
+    score_answers,
+    to_json,
+)
 
 
 def values(
@@ -116,6 +121,6 @@ def test_a_missing_library_is_one_line_that_says_what_to_install(monkeypatch: py
 
 def test_the_import_is_light() -> None:
     heavy = "{'scipy', 'sklearn', 'sacrebleu', 'rouge_score', 'torch', 'rich'}"
-    code = f"import sys, ntl_hf.evaluation, ntl_hf.number_text; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, ntl_hf.evaluation, ntl_hf.data.number_text; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

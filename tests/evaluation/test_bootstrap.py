@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ntl_hf.evaluation import Score, score_numbers
-from ntl_hf.evaluation.bootstrap import Array, Resampling, Sample, mean, score
+from ntl_hf.evaluation.bootstrap import (
+    Array,
+    Resampling,
+    Sample,
+    mean,
+    score,
+)
 from ntl_hf.evaluation.regression import METRICS
 
 

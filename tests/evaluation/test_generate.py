@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from ntl_hf.evaluation.generate import generate_answers, generation_config
+from ntl_hf.decoding.generate import generate_answers, generation_config
 from tests.tiny import char_tokenizer, tiny_model
 
 PROMPTS = [[5, 6], [7, 8, 9, 10, 11, 12, 13], [20], [30, 31, 32, 33], [5, 6, 7]]

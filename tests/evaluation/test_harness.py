@@ -196,7 +196,7 @@ def test_the_command_writes_and_prints(command, folder, capsys):
 def test_refused_before_anything_is_loaded(words, message, command, folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     monkeypatch.setitem(sys.modules, "lm_eval.tasks", None)
-    monkeypatch.setattr("ntl_hf.scripts.evaluate.load_eval_data", _not_reached)
+    monkeypatch.setattr("ntl_hf.runs.evaluate.load_eval_data", _not_reached)
     assert main([*command, *words]) == 2
     (error,) = capsys.readouterr().err.strip().splitlines()
     assert message in error and not (folder / "out").exists()

@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLTrainer, NumberVocab
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLTrainer,
+    NumberVocab,
+)
 from ntl_hf.data import TextEncoder
 from ntl_hf.evaluation.teacher_forced import OFFSETS, score_sums, teacher_forced_sums
 from tests.build import make_trainer

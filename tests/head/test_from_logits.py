@@ -9,8 +9,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import HeadOutput, head_from_logits, shift_labels, slices
+from ntl_hf.head import head_from_logits, slices
 from ntl_hf.losses import NumberLoss
+from ntl_hf.losses.head_output import HeadOutput
+from ntl_hf.losses.labels import shift_labels
 
 from ..tiny import char_tokenizer
 

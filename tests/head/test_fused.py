@@ -18,11 +18,17 @@ from transformers import (
 )
 
 from ntl_hf import NTLConfig, NumberVocab, number_lora_config
-from ntl_hf.head import head_from_logits, shift_labels
-from ntl_hf.head.fused import FusedHead, HeadTask, UnsupportedHeadError, find_head
+from ntl_hf.head import head_from_logits
+from ntl_hf.head.fused import (
+    FusedHead,
+    HeadTask,
+    UnsupportedHeadError,
+    find_head,
+)
 from ntl_hf.head.one_pass import HeadPlan
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import NumberLoss
+from ntl_hf.losses.labels import shift_labels
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model, twin
 
 VOCAB = NumberVocab.from_tokenizer(char_tokenizer())

@@ -12,11 +12,17 @@ from torch.nn import functional as F
 from trl.kernels import ChunkedLogProbFunction
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import HeadOutput, head_from_logits, slices
-from ntl_hf.head.one_pass import HeadPlan, make_known, one_pass, run
+from ntl_hf.head import head_from_logits, slices
+from ntl_hf.head.one_pass import (
+    HeadPlan,
+    make_known,
+    one_pass,
+    run,
+)
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import GaussianSmoothing, NumberLoss, gaussian_targets
-from ntl_hf.number_layout import NumberSyntax
+from ntl_hf.losses.head_output import HeadOutput
+from ntl_hf.tokens.number_layout import NumberSyntax
 
 from ..tiny import char_tokenizer
 

@@ -5,7 +5,13 @@ from typing import Any
 import torch
 from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
-from ntl_hf import NTLConfig, NTLLossCallback, NTLSeq2SeqTrainer, NTLTrainer, ntl_loss_func
+from ntl_hf import (
+    NTLConfig,
+    NTLLossCallback,
+    NTLSeq2SeqTrainer,
+    NTLTrainer,
+    ntl_loss_func,
+)
 from tests.build import make_trainer, parameters
 from tests.tiny import char_tokenizer, tiny_model, twin
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ntl_hf import NTLConfig, NTLTrainer
-from ntl_hf.checkpoints import checkpoint_problem
+from ntl_hf.trainers.checkpoints import checkpoint_problem
 
 from ..build import first_step, make_trainer, parameters, relative_difference
 from ..tiny import tiny_model, twin

@@ -9,7 +9,15 @@ from transformers import BertConfig, BertForMaskedLM, Trainer, TrainingArguments
 from transformers.modeling_outputs import CausalLMOutputWithPast, MaskedLMOutput, Seq2SeqLMOutput
 from trl import SFTConfig, SFTTrainer
 
-from ntl_hf import NTLConfig, NTLoss, NTLSFTTrainer, NTLTrainer, NTLTrainingArguments, NumberVocab, ntl_loss_func
+from ntl_hf import (
+    NTLConfig,
+    NTLoss,
+    NTLSFTTrainer,
+    NTLTrainer,
+    NTLTrainingArguments,
+    NumberVocab,
+    ntl_loss_func,
+)
 from tests.build import make_args, make_trainer, parameters, relative_difference
 from tests.tiny import char_tokenizer, tiny_model, twin
 

@@ -18,9 +18,9 @@ import datasets
 import torch
 import trl
 
-from ntl_hf.checkpoints import MANIFEST, checkpoint_problem, list_checkpoints
 from ntl_hf.cli.main import main
-from ntl_hf.scripts import sft
+from ntl_hf.runs import sft
+from ntl_hf.trainers.checkpoints import MANIFEST, checkpoint_problem, list_checkpoints
 
 # Forked processes share what is imported; nothing else may have been started before the fork.
 IMPORTED = (datasets, torch, trl, sft)

@@ -11,8 +11,8 @@ from ntl_hf import NTLConfig, NTLTrainer
 from ntl_hf.cli.main import main
 from tests.build import make_trainer
 from tests.interrupts.recipe import write_recipe
+from tests.systems.trainer_worker import build
 from tests.tiny import tiny_model
-from tests.trainers.number_head_worker import build
 
 CHANGED = ["--ntl_weight", "7.5", "--learning_rate", "0.5", "--seed", "3", "--save_total_limit", "1"]
 LOST = ("model.safetensors", "training_args.bin", "ntl_config.json", "trainer_state.json")
@@ -76,7 +76,7 @@ def test_the_model_of_an_earlier_end_is_no_substitute(tmp_path, monkeypatch):
     recipe, out = str(write_recipe(tmp_path, max_steps=2)), tmp_path / "out"
     assert main(["sft", "--config", recipe]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr("ntl_hf.scripts.run._save", lambda *args: None)
+        patch.setattr("ntl_hf.runs.run._save", lambda *args: None)
         assert main(["sft", "--config", recipe, "--max_steps", "4"]) == 0
     assert main(["sft", "--config", recipe, "--max_steps", "4"]) == 0
     found, last = (load_file(folder / "model.safetensors") for folder in (out, out / "checkpoint-4"))

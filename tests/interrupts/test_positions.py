@@ -8,7 +8,7 @@ import torch
 from transformers import DataCollatorForSeq2Seq, Trainer, TrainerState, TrainingArguments
 
 from ntl_hf import NTLSFTTrainer, NTLTrainer
-from ntl_hf.checkpoints import MANIFEST
+from ntl_hf.trainers.checkpoints import MANIFEST
 from ntl_hf.trainers.resuming import stream_position
 from tests.build import make_trainer, parameters, relative_difference
 from tests.tiny import char_tokenizer, prompt_completion, tiny_model, tokenized

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from ntl_hf import NTLSFTTrainer, NTLTrainer
-from ntl_hf.interrupt import InterruptCallback
-from ntl_hf.scripts import run
+from ntl_hf.runs import run
+from ntl_hf.trainers.interrupt import InterruptCallback
 from tests.build import make_trainer, parameters, relative_difference
 from tests.interrupts.recipe import write_recipe
 from tests.tiny import tiny_model
@@ -106,7 +106,7 @@ def test_a_signal_during_the_last_save_waits(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9])
 def test_a_second_signal_ends_at_once_if_it_is_a_second_wish(seconds, monkeypatch):
-    monkeypatch.setattr("ntl_hf.interrupt._SAME_WISH", seconds)
+    monkeypatch.setattr("ntl_hf.trainers.interrupt._SAME_WISH", seconds)
     child = os.fork()
     if not child:
         with InterruptCallback():

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from ntl_hf import NTLConfig
-from ntl_hf.head import IGNORE_INDEX
-from ntl_hf.lora import number_lora_config
+from ntl_hf.losses.head_output import IGNORE_INDEX
+from ntl_hf.trainers.lora import number_lora_config
 from tests.build import ARGUMENTS, KeepBatches, make_args, make_trainer
 from tests.invariants.cases import CASES, MODE_ARGUMENTS, ROWS_PER_STEP, STEPS, Case
 from tests.tiny import char_tokenizer, prompt_completion, tokenized, tokenized_pairs

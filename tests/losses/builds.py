@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntl_hf.config import NTLConfig
 from ntl_hf.losses import NumberLoss
-from ntl_hf.number_layout.kinds import Kind
-from ntl_hf.number_layout.layout import NumberLayout
+from ntl_hf.settings.config import NTLConfig
+from ntl_hf.tokens.number_layout.kinds import Kind
+from ntl_hf.tokens.number_layout.layout import NumberLayout
 
 DIGITS = torch.arange(10.0)
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ntl_hf.config import NTLConfig
 from ntl_hf.losses import (
     NumberLoss,
     expected_value,
@@ -25,6 +24,7 @@ from ntl_hf.losses import (
     value_distances,
     wasserstein_loss,
 )
+from ntl_hf.settings.config import NTLConfig
 
 # Three numbers, believed in with 1/2, 1/4, 1/4: 1.5 is expected.
 VALUES = torch.tensor([0.0, 1.0, 5.0])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ntl_hf.loss_terms import LOSSES
 from ntl_hf.losses import distance_targets
+from ntl_hf.settings.loss_terms import LOSSES
 
 from .builds import DIGITS, Loss, token_loss
 from .properties import ELSEWHERE, NOWHERE, SETTINGS, TABLE, TRUTH, render

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from ntl_hf.losses import crps_loss, energy_kernel, gaussian_kernel, kernel_score, smoothed_kernel
+from ntl_hf.losses import (
+    crps_loss,
+    energy_kernel,
+    gaussian_kernel,
+    kernel_score,
+    smoothed_kernel,
+)
 
 from .builds import token_loss
 

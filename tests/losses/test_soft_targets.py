@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from ntl_hf.config import NTLConfig
 from ntl_hf.losses import (
     GaussianSmoothing,
     NumberLoss,
@@ -19,6 +18,7 @@ from ntl_hf.losses import (
     value_distances,
     wasserstein_loss,
 )
+from ntl_hf.settings.config import NTLConfig
 
 VALUES = torch.tensor([0.0, 1.0, 5.0])
 SAME = torch.zeros(3, dtype=torch.long)

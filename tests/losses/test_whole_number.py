@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ntl_hf.losses.number_losses import number_probs
 from ntl_hf.losses.whole_number import NUMBER_ERRORS, expected_errors
-from ntl_hf.number_layout import NumberLayout, NumberSyntax
-from ntl_hf.number_layout.kinds import Kind
-from ntl_hf.number_vocab import NumberVocab
+from ntl_hf.tokens.number_layout import NumberLayout, NumberSyntax
+from ntl_hf.tokens.number_layout.kinds import Kind
+from ntl_hf.tokens.number_vocab import NumberVocab
 
 from ..downloads import real_tokenizer
 from ..tiny import char_tokenizer

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from ntl_hf.plots.beliefs import DigitBeliefs
-from ntl_hf.plots.figures import DRAWERS, draw_calibration, draw_confusion, draw_positions
+from ntl_hf.plots.figures import (
+    DRAWERS,
+    draw_calibration,
+    draw_confusion,
+    draw_positions,
+)
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 

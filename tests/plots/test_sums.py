@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from ntl_hf import NumberVocab
-from ntl_hf.head import HeadOutput, head_from_logits
+from ntl_hf.head import head_from_logits
+from ntl_hf.losses.head_output import HeadOutput
 from ntl_hf.plots.beliefs import DigitBeliefs
 from ntl_hf.plots.sums import BeliefMeter
 from tests.tiny import char_tokenizer

@@ -7,7 +7,12 @@ import pytest
 from transformers import Trainer, TrainingArguments
 from trl import SFTConfig
 
-from ntl_hf import NTLCallback, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLCallback,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from ntl_hf.plots.beliefs import DigitBeliefs
 from tests.build import make_trainer
 from tests.plots.reference import beliefs_of, digits_of_rows

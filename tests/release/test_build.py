@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ntl_hf import __version__
-from ntl_hf.named_recipes import recipe_names
+from ntl_hf.settings.named_recipes import recipe_names
 from tests.docs.project import extras, pyproject
 
 from .artefacts import ROOT, Artefacts, build

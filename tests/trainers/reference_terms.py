@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from tests.losses.test_whole_number import replaced
-from tests.number_layout.reference import NOTHING, Place, find, layout
 from tests.reference import DIGIT_IDS
 from tests.tiny import CHARACTERS, SPECIAL
+from tests.tokens.number_layout.reference import NOTHING, Place, find, layout
 
 DIGITS = torch.arange(10.0).double()
 DISTANCES = (DIGITS[:, None] - DIGITS[None, :]).abs()

@@ -6,8 +6,8 @@ from transformers import TrainerCallback
 
 from ntl_hf import NTLSFTTrainer, NTLTrainer
 from tests.build import make_trainer, parameters, relative_difference
+from tests.systems.trainer_worker import build
 from tests.tiny import tiny_model
-from tests.trainers.number_head_worker import build
 
 FITS = 3
 BALANCED = {"ntl_loss": "crps:0.5+was:0.1", "ntl_balance": "loss"}

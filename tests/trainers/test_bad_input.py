@@ -8,8 +8,14 @@ from datasets import Dataset, IterableDataset
 from transformers import DataCollatorForSeq2Seq, TrainingArguments
 from trl import SFTConfig
 
-from ntl_hf import NTLConfig, NTLSFTConfig, NTLSFTTrainer, NTLTrainer, NTLTrainingArguments
-from ntl_hf.number_vocab import NoNumberTokensError
+from ntl_hf import (
+    NTLConfig,
+    NTLSFTConfig,
+    NTLSFTTrainer,
+    NTLTrainer,
+    NTLTrainingArguments,
+)
+from ntl_hf.tokens.number_vocab import NoNumberTokensError
 from ntl_hf.trainers.checks import check_parallelism
 from tests.build import make_args, make_trainer, parameters, relative_difference
 from tests.tiny import char_tokenizer, prompt_completion, tiny_model, tokenized

@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from tests.build import first_step, make_trainer, relative_difference
 from tests.tiny import tiny_model
 

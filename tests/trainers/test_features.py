@@ -9,7 +9,12 @@ from datasets import Dataset
 from torch import nn
 from transformers import DataCollatorForLanguageModeling
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.tiny import char_tokenizer, tiny_model, twin
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from tests.build import first_step, make_trainer, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import tiny_model, twin

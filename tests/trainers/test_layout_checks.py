@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ntl_hf import NTLConfig, NTLTrainer, NumberVocab
-from ntl_hf.number_layout import NumberSyntax
+from ntl_hf.tokens.number_layout import NumberSyntax
 from ntl_hf.trainers.layout_checks import check_layouts
 from tests.build import make_trainer
 from tests.tiny import char_tokenizer, tiny_model

@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from ntl_hf import NTLCallback, NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLCallback,
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from tests.build import make_trainer
 from tests.tiny import tiny_model
 

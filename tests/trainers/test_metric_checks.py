@@ -9,10 +9,10 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArgumen
 from trl import SFTConfig
 
 from ntl_hf import NTLSFTTrainer, NTLTrainer
-from ntl_hf.checkpoints import list_checkpoints
+from ntl_hf.trainers.checkpoints import list_checkpoints
 from tests.build import make_trainer
+from tests.systems.trainer_worker import build
 from tests.tiny import char_tokenizer, prompt_completion, tiny_model, tokenized
-from tests.trainers.number_head_worker import build
 
 TEXTS = {"n": 6, "text_rows": 6}
 NAN = ("number_mae", "eval_number_mae", "eval_number_mass", "eval_ntl_loss")

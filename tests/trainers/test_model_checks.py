@@ -30,7 +30,12 @@ from transformers import (
     XLMWithLMHeadModel,
 )
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from ntl_hf.head.transform import LogitTransform
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients

@@ -7,7 +7,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainingArguments
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from ntl_hf import NTLLossCallback, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer, ntl_loss_func
+from ntl_hf import (
+    NTLLossCallback,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+    ntl_loss_func,
+)
 from ntl_hf.trainers.model_kind import check_language_model
 from tests.build import make_args, make_trainer
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model, tokenized

@@ -7,10 +7,16 @@ import pytest
 import torch
 from datasets import Dataset
 
-from ntl_hf import NTLConfig, NTLoss, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
-from ntl_hf.balance import FILE_NAME, Balance
-from ntl_hf.checkpoints import finish_checkpoint
+from ntl_hf import (
+    NTLConfig,
+    NTLoss,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from ntl_hf.losses import NumberLoss
+from ntl_hf.losses.balance import FILE_NAME, Balance
+from ntl_hf.trainers.checkpoints import finish_checkpoint
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, twin

@@ -5,7 +5,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from trl import SFTTrainer
 
-from ntl_hf import NTLConfig, NTLoss, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLoss,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from tests.build import make_trainer
 from tests.tiny import char_tokenizer, tiny_model
 

@@ -21,8 +21,8 @@ from ntl_hf.trainers.precision_checks import (
 )
 from tests.build import make_trainer
 from tests.compare.hand import make_cell, make_plan
+from tests.systems.trainer_worker import build
 from tests.tiny import char_tokenizer, tiny_model
-from tests.trainers.number_head_worker import build
 
 # What `torch.cpu.get_capabilities` says of a processor with AVX2 and no more, of a Zen 4, of a Sapphire Rapids.
 AVX2 = {"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "amx_tile": False, "amx_bf16": False}

@@ -5,9 +5,14 @@ import torch
 from peft import PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import Trainer, TrainingArguments
 
-from ntl_hf import NTLConfig, NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
+from ntl_hf import (
+    NTLConfig,
+    NTLSeq2SeqTrainer,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
 from ntl_hf.evaluation.teacher_forced import teacher_forced_sums
-from ntl_hf.number_vocab import NumberVocab
+from ntl_hf.tokens.number_vocab import NumberVocab
 from tests.build import first_step, make_trainer, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, tokenized, twin

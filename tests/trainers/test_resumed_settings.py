@@ -7,10 +7,10 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from ntl_hf import NTLTrainer
-from ntl_hf.checkpoints import MANIFEST
+from ntl_hf.trainers.checkpoints import MANIFEST
 from tests.build import make_trainer, parameters, relative_difference
+from tests.systems.trainer_worker import build
 from tests.tiny import tiny_model
-from tests.trainers.number_head_worker import build
 
 SETTINGS = {"save_strategy": "steps", "save_steps": 2, "rows": 16, "per_device_train_batch_size": 2}
 

@@ -4,12 +4,12 @@ import pytest
 
 from ntl_hf import NTLSFTTrainer, NTLTrainer
 from ntl_hf.cli.main import main
-from ntl_hf.folder_lock import LOCK
+from ntl_hf.trainers.folder_lock import LOCK
 from tests.build import make_trainer
 from tests.elsewhere import locked_elsewhere
 from tests.interrupts.recipe import write_recipe
+from tests.systems.trainer_worker import build
 from tests.tiny import tiny_model
-from tests.trainers.number_head_worker import build
 
 BUSY = "another run is training into this folder; wait for it to end, or choose another `output_dir`"
 
@@ -42,7 +42,7 @@ def test_a_command_is_refused_in_one_line_before_it_looks_at_the_folder(tmp_path
 
 def test_a_command_keeps_the_folder_until_its_model_is_saved(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("ntl_hf.scripts.run._save", lambda *args: seen.append((tmp_path / "out" / LOCK).exists()))
+    monkeypatch.setattr("ntl_hf.runs.run._save", lambda *args: seen.append((tmp_path / "out" / LOCK).exists()))
     assert main(["sft", "--config", str(write_recipe(tmp_path, max_steps=1))]) == 0
     assert seen == [True]
 

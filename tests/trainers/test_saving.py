@@ -12,10 +12,20 @@ from peft import LoraConfig
 from safetensors.torch import load_file
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from ntl_hf import InterruptCallback, NTLConfig, NTLSFTTrainer, NTLTrainer
-from ntl_hf.checkpoints import MANIFEST, checkpoint_problem, finish_checkpoint, list_checkpoints
-from ntl_hf.model_card import TAGS
+from ntl_hf import (
+    InterruptCallback,
+    NTLConfig,
+    NTLSFTTrainer,
+    NTLTrainer,
+)
+from ntl_hf.trainers.checkpoints import (
+    MANIFEST,
+    checkpoint_problem,
+    finish_checkpoint,
+    list_checkpoints,
+)
 from ntl_hf.trainers.checks import check_same_everywhere
+from ntl_hf.trainers.model_card import TAGS
 from ntl_hf.trainers.resume_checks import check_same_deepspeed
 from tests.build import make_trainer, parameters, relative_difference
 from tests.tiny import CHARACTERS, char_tokenizer, tiny_model

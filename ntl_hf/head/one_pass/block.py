@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...number_layout import NumberLayout
+from ...tokens.number_layout import NumberLayout
 from .numbers import differentiate_numbers
 from .plan import HeadPlan, PassTask
 

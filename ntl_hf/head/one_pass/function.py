@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ...number_layout import NumberLayout
-from ..output import IGNORE_INDEX, HeadOutput
+from ...losses.head_output import IGNORE_INDEX, HeadOutput
+from ...tokens.number_layout import NumberLayout
 from .compiled import run_compiled
 from .plan import VALUES, HeadPlan
 from .run import Wanted, product_dtype, run

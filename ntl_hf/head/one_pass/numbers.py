@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...losses import log_number_mass
-from ...number_layout import NumberLayout
+from ...tokens.number_layout import NumberLayout
 from .plan import PassTask
 
 

@@ -7,8 +7,8 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from ...number_layout import NumberLayout, NumberSyntax
-from ...number_vocab import NumberVocab
+from ...tokens.number_layout import NumberLayout, NumberSyntax
+from ...tokens.number_vocab import NumberVocab
 from ..transform import LogitTransform
 
 # Number logits [n, D], columns [n] (-1 = no number), log of the number mass [n] and, where the plan has a syntax, the

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ...number_layout import NumberLayout
-from ..output import IGNORE_INDEX
+from ...losses.head_output import IGNORE_INDEX
+from ...tokens.number_layout import NumberLayout
 from ..slices import row_blocks, slices
 from .block import BlockValues, differentiate_block
 from .gradients import BiasGradient, Chunk, Gradient, HiddenGradient, WeightGradient

@@ -1,0 +1,1 @@
+"""The settings of the number loss, the facts of each loss, argument classes, and the reader of recipes."""

@@ -1,0 +1,62 @@
+"""The model under an adapter: an adapter holds the name of its base model, and not which system was made of that.
+
+So the configuration is saved beside such an adapter, and from the two the model is made again.
+"""
+
+from typing import Any
+
+from transformers import AutoConfig, PretrainedConfig
+
+from ..tokens.placed_digits import NumberTokens
+from .adapted import register_for, system_of
+from .regression_head.model import is_regression_head, load_regression_head
+from .regression_transformer.model import load_regression_transformer
+from .scaling import NumberScaling
+from .xval.model import load_xval
+
+
+def is_system(config: PretrainedConfig) -> bool:
+    """Whether a model is more than its base model: a Regression Transformer, xVal or a regression head."""
+    return system_of(config) is not None or is_regression_head(config)
+
+
+def saved_system(adapter: str, **hub_options: Any) -> PretrainedConfig | None:
+    """The configuration that was saved beside an adapter; None for an adapter of a plain model.
+
+    Args:
+        adapter: its folder, or its name on the hub.
+        hub_options: such as `revision`.
+    """
+    settings, _ = PretrainedConfig.get_config_dict(adapter, **hub_options)
+    if "model_type" not in settings:
+        return None
+    register_for(adapter, **hub_options)
+    config = AutoConfig.from_pretrained(adapter, **hub_options)
+    return config if is_system(config) else None
+
+
+def rebuild(base: str, system: PretrainedConfig, tokenizer: Any, **kwargs: Any) -> Any:
+    """What `system` describes, made of a base model; its new weights are random, for the adapter to fill.
+
+    Args:
+        base: name or folder of the base model.
+        system: from `saved_system`.
+        tokenizer: the adapter's.
+        kwargs: for `from_pretrained`.
+
+    Raises:
+        OSError: there is no such base model.
+    """
+    if is_regression_head(system):
+        return load_regression_head(base, tokenizer, NumberScaling.from_dict(system.number_scaling), **kwargs)
+    if system_of(system) == "xval":
+        scaling = NumberScaling.from_dict(system.number_scaling)
+        return load_xval(base, system.num_token_id, len(tokenizer), scaling, system.number_weight, **kwargs)
+    return load_regression_transformer(
+        base,
+        NumberTokens(**system.number_tokens),
+        tokenizer_size=len(tokenizer),
+        encoding=system.number_encoding,
+        largest=system.number_encoding_largest,
+        **kwargs,
+    )

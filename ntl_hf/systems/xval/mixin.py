@@ -1,0 +1,147 @@
+"""`XValMixin`: what makes xVal of a language model."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import initialization as init
+
+from ...settings.json_settings import is_number
+from ..embeds import EmbeddingMixin
+from ..scaling import NumberScaling
+from .generate import NumberSteps
+from .head import NumberHead
+from .loss import Targets, number_loss, token_loss, with_numbers
+
+# What only xVal's forward takes; `number_values` and `decoder_number_values` go with the token ids.
+_OF_LOSS = ("number_labels", "num_items_in_batch", "num_numbers_in_batch")
+
+
+class XValMixin(NumberSteps, EmbeddingMixin):
+    """xVal (Golkar et al. 2023, arXiv 2310.02989) on a base model.
+
+    The embedding of `[NUM]` is multiplied by the scaled number. A number head reads what the output head reads, and
+    predicts the number of the next token.
+
+    Raises:
+        ValueError: the config does not say which token `[NUM]` is, or its settings make no sense.
+    """
+
+    def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
+        check_settings(config.num_token_id, config.number_weight, config.number_scaling)
+        super().__init__(config, *args, **kwargs)
+        # Quantisers leave these alone.
+        self._keep_in_fp32_modules.add("number_head")
+        self.number_head = NumberHead(self.get_input_embeddings().weight.shape[1])
+        # The base has initialised itself; this does the head.
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, NumberHead):
+            for layer in (module.middle, module.last):
+                init.normal_(layer.weight, mean=0.0, std=self._head_std(layer.in_features))
+                init.zeros_(layer.bias)
+
+    def _head_std(self, width: int) -> float:
+        # T5 has only a factor, of scales that belong to its own layers.
+        names = ("initializer_range", "init_std")
+        return next((float(std) for name in names if (std := getattr(self.config, name, None))), width**-0.5)
+
+    @property
+    def number_scaling(self) -> NumberScaling:
+        """Between the numbers of a text and those of the head."""
+        return NumberScaling.from_dict(self.config.number_scaling or {})
+
+    def forward(self, **inputs: Any) -> Any:
+        """The base's forward with numbers.
+
+        Args:
+            number_values: the number at each `[NUM]` of `input_ids`, `[B, T]`, float32; anything elsewhere.
+            decoder_number_values: the same for `decoder_input_ids`.
+            labels: `[B, T]`, as the base takes them.
+            number_labels: the number at each label `[NUM]`, `[B, T]`, float32; anything elsewhere.
+            num_items_in_batch: what to divide the sum of the cross entropy by; default: the number of labels.
+            num_numbers_in_batch: what to divide the sum of squared errors by; default: the number of labels `[NUM]`.
+            inputs: the other arguments of the base.
+
+        Returns:
+            The base's output with `number_predictions`, `[B, T']` for logits `[B, T', V]`, unscaled, float32. With
+            `labels`, `loss` is cross entropy + `number_weight` * squared error in scaled units; `token_loss` and
+            `number_loss` are the two without gradient. A router's loss is added as the base does it.
+
+        Raises:
+            ValueError: there is a `[NUM]` and no numbers were given, or numbers of another shape than the tokens.
+        """
+        labels, return_dict = inputs.get("labels"), inputs.pop("return_dict", None)
+        numbers, tokens_count, numbers_count = (inputs.pop(name, None) for name in _OF_LOSS)
+        if labels is not None:
+            numbers = self._checked(numbers, labels, "number_labels")
+        inputs = self._embedded(self._with_decoder_numbers(inputs, numbers))
+        base, predictions = self._base_output(inputs)
+        losses: dict[str, Tensor] = {}
+        if labels is not None:
+            targets = self._targets(labels, numbers, base.logits)
+            losses["token_loss"] = token_loss(base.logits, targets, tokens_count)
+            losses["number_loss"] = number_loss(predictions, targets, numbers_count)
+            total = losses["token_loss"] + self.config.number_weight * losses["number_loss"] + self._router_loss(base)
+            losses = {"loss": total, **{name: loss.detach() for name, loss in losses.items()}}
+        output = with_numbers(base, number_predictions=self.number_scaling.unscale(predictions), **losses)
+        is_tuple = not (self.config.return_dict if return_dict is None else return_dict)
+        return output.to_tuple() if is_tuple else output
+
+    def with_numbers(self, embeddings: Tensor, ids: Tensor, values: Tensor | None) -> Tensor:
+        values = self._checked(values, ids, "number_values` or, of the decoder, `decoder_number_values")
+        factors = self.number_scaling.scale(values).where(ids == self.config.num_token_id, 1.0)
+        return (embeddings * factors.to(embeddings.device).unsqueeze(-1)).to(embeddings.dtype)
+
+    def _base_output(self, inputs: dict[str, Any]) -> tuple[Any, Tensor]:
+        """The base's output without a loss, and the head's predictions at the same positions, scaled."""
+        inputs.pop("labels", None)
+        seen: list[Tensor] = []
+        # What the output head reads: normalised, scaled and cut to `logits_to_keep` as the base does it.
+        handle = self.get_output_embeddings().register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+        try:
+            base = super().forward(**inputs, return_dict=True)
+        finally:
+            handle.remove()
+        return base, self.number_head(seen[0])
+
+    def _with_decoder_numbers(self, inputs: dict[str, Any], number_labels: Tensor | None) -> dict[str, Any]:
+        """The decoder of an encoder-decoder reads the numbers of the labels where it reads the labels."""
+        completed = self._with_decoder_ids(inputs)
+        is_shifted = completed.get("decoder_input_ids") is not inputs.get("decoder_input_ids")
+        if is_shifted and number_labels is not None:
+            completed["decoder_number_values"] = F.pad(number_labels[:, :-1], (1, 0), value=1.0)
+        return completed
+
+    def _targets(self, labels: Tensor, numbers: Tensor, logits: Tensor) -> Targets:
+        labels, scaled = labels.to(logits.device), self.number_scaling.scale(numbers.to(logits.device))
+        shift = not self.config.is_encoder_decoder
+        return Targets.aligned(labels, scaled, self.config.num_token_id, logits.shape[1], shift)
+
+    def _checked(self, values: Tensor | None, ids: Tensor, name: str) -> Tensor:
+        if values is not None:
+            if values.shape != ids.shape:
+                raise ValueError(f"`{name}` has the shape {list(values.shape)}, and the token ids {list(ids.shape)}.")
+            return values.to(ids.device)
+        # Reading this back stalls the device; batches with numbers, in training, do not get here.
+        if bool((ids == self.config.num_token_id).any()):
+            raise ValueError(f"There is a [NUM] among the tokens: give its number in `{name}`, of the same shape.")
+        return torch.ones(ids.shape, device=ids.device)
+
+    def _router_loss(self, base: Any) -> Tensor | float:
+        aux = base.get("aux_loss")
+        coefficient = getattr(self.config, "router_aux_loss_coef", getattr(self.config, "aux_loss_coef", 0.0))
+        return 0.0 if aux is None else coefficient * aux
+
+
+def check_settings(num_token_id: Any, number_weight: float, scaling: Any = None) -> None:
+    """Raise `ValueError` without a token id for `[NUM]`, or for a weight or a config's scaling that is none."""
+    if type(num_token_id) is not int or num_token_id < 0:
+        raise ValueError(f"`num_token_id` is {num_token_id!r}; it must be the token id of [NUM].")
+    if not is_number(number_weight) or number_weight < 0:
+        raise ValueError(f"`number_weight` is {number_weight!r}; it must be a number that is not negative.")
+    NumberScaling.from_dict(scaling or {})

@@ -1,0 +1,1 @@
+"""Which tokens are numbers, what each is worth, and how numbers are written in tokens."""

@@ -1,0 +1,439 @@
+"""`ntl-hf quickstart`: the data and its best possible scores, the pairing, the report, and the command end to end."""
+
+import json
+import math
+import multiprocessing
+import os
+import re
+import time
+from pathlib import Path
+from statistics import fmean, pstdev
+
+import pytest
+
+from ntl_hf.cli.main import main
+from ntl_hf.compare.quickstart.output import PICTURE, RESULTS, claim_folder
+from ntl_hf.compare.quickstart.pool import RunFailedError, RunKilledError, run_cells
+from ntl_hf.compare.quickstart.scores import score
+from ntl_hf.compare.quickstart.settings import (
+    BASELINE,
+    VARIANTS,
+    WITH_NTL,
+    Cell,
+    Settings,
+    make_settings,
+)
+from ntl_hf.compare.quickstart.summary import differences, summarize
+from ntl_hf.compare.quickstart.tasks import (
+    LARGEST,
+    NOISE_SD,
+    TASKS,
+    TOKENS_PER_ANSWER,
+    best_possible,
+    make_rows,
+)
+
+# torch and what needs it are imported in the tests: the processes of `run_cells` import this file.
+
+READINGS, ARITHMETIC = TASKS
+by_name = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+
+
+# ---- The data ----
+
+
+@by_name
+def test_equal_seeds_give_equal_rows_and_others_do_not(task):
+    rows = make_rows(task, 50, seed=3)
+    assert rows.column_names == ["prompt", "completion", "value", "mean"]
+    assert rows.to_list() == make_rows(task, 50, seed=3).to_list()
+    assert rows.to_list() != make_rows(task, 50, seed=4).to_list()
+    # A longer split begins with the shorter one, so that the curve rows are test rows.
+    assert rows.to_list() == make_rows(task, 80, seed=3).to_list()[:50]
+
+
+@by_name
+def test_prompts_of_one_width_state_the_noise_free_answer(task):
+    rows = make_rows(task, 500, seed=0)
+    assert len({len(prompt) for prompt in rows["prompt"]}) == 1
+    for row in rows:
+        assert eval(re.sub(r"\b0+(?=\d)", "", row["prompt"].rstrip("="))) == row["mean"]
+        assert row["completion"] == f"{row['value']:03d}" and 0 <= row["value"] <= LARGEST
+
+
+def test_arithmetic_has_all_three_operations_and_no_noise():
+    rows = make_rows(ARITHMETIC, 300, seed=0)
+    assert {prompt[2] for prompt in rows["prompt"]} == set("+-*")
+    assert rows["value"] == rows["mean"]
+
+
+@by_name
+def test_excluded_prompts_do_not_occur(task):
+    test = make_rows(task, 400, seed=0)
+    assert set(make_rows(task, 400, seed=0, exclude=test["prompt"])["prompt"]).isdisjoint(test["prompt"])
+
+
+def test_the_noise_has_the_stated_spread():
+    rows = make_rows(READINGS, 5000, seed=1)
+    noise = [value - mean for value, mean in zip(rows["value"], rows["mean"], strict=True)]
+    # Five standard errors; rounding adds a variance of 1/12, which is far below that.
+    assert abs(fmean(noise)) < 5 * NOISE_SD / math.sqrt(5000)
+    assert abs(pstdev(noise) - NOISE_SD) < 5 * NOISE_SD / math.sqrt(2 * 5000)
+
+
+# ---- The best possible ----
+
+
+def test_best_possible_scores_of_readings_agree_with_the_gaussian():
+    n = 5000
+    rows = make_rows(READINGS, n, seed=1)
+    best = best_possible(READINGS, rows["value"], rows["mean"])
+    # The half-normal distribution: mean sd * sqrt(2/pi), standard deviation sd * sqrt(1 - 2/pi), median 0.6745 sd.
+    assert best["mae"] == pytest.approx(NOISE_SD * math.sqrt(2 / math.pi), abs=5 * 0.603 * NOISE_SD / math.sqrt(n))
+    assert best["median_ae"] == pytest.approx(0.6745 * NOISE_SD, abs=1)
+    # The entropy of a Gaussian, over the three digits and the end token.
+    entropy = math.log(NOISE_SD * math.sqrt(2 * math.pi * math.e))
+    assert best["ce"] * TOKENS_PER_ANSWER == pytest.approx(entropy, abs=5 * math.sqrt(0.5 / n))
+    assert best["unreadable"] == 0
+
+
+@pytest.mark.parametrize("shift", [-4, 4])
+def test_no_shifted_answer_beats_the_best_possible(shift):
+    rows = make_rows(READINGS, 3000, seed=2)
+    best = best_possible(READINGS, rows["value"], rows["mean"])
+    shifted = score([f"{mean + shift:03d}" for mean in rows["mean"]], rows["value"])
+    assert shifted["mae"] > best["mae"] and shifted["r2"] < best["r2"]
+
+
+def test_best_possible_of_arithmetic_is_perfection():
+    rows = make_rows(ARITHMETIC, 100, seed=2)
+    best = best_possible(ARITHMETIC, rows["value"], rows["mean"])
+    expected = {"exact_match": 1, "mae": 0, "median_ae": 0, "r2": 1, "unreadable": 0, "ce": 0, "number_mass": 1}
+    assert best == expected
+
+
+# ---- Scores and summaries, worked by hand ----
+
+
+def test_scores_by_hand_with_an_unreadable_answer():
+    scores = score(["100", "210", "4=2"], [100, 200, 300])
+    # The unreadable answer is charged 999 - 300, which is more than 300 - 0.
+    assert scores == {
+        "exact_match": pytest.approx(1 / 3),
+        "mae": pytest.approx((0 + 10 + 699) / 3),
+        "median_ae": 10,
+        "r2": pytest.approx(1 - (10**2 + 699**2) / 20000),
+        "unreadable": pytest.approx(1 / 3),
+    }
+
+
+@pytest.mark.parametrize("answer", ["", "0511", "-12", "1 2", "<pad>12", "１２", "12\n"])
+def test_unreadable_answers_cost_the_largest_error(answer):
+    scores = score([answer], [700])
+    assert (scores["mae"], scores["unreadable"], scores["exact_match"]) == (700, 1, 0)
+
+
+def test_an_answer_without_its_leading_zero_is_read():
+    assert score(["42"], [42])["exact_match"] == 1
+
+
+def runs_by_hand():
+    maes = {(BASELINE, 0): 10.0, (WITH_NTL, 0): 9.0, (BASELINE, 1): 14.0, (WITH_NTL, 1): 15.0}
+    names = ("exact_match", "median_ae", "r2", "ce", "number_mass", "unreadable")
+    curves = {"step": [1, 2], "ce": [2.0, 1.0], "number_mae": [3.0, 2.0]}
+    return [
+        {"task": task.name, "variant": variant, "seed": seed, "curves": curves}
+        | {"scores": {"mae": mae, **dict.fromkeys(names, 0.5)}}
+        for task in TASKS
+        for (variant, seed), mae in maes.items()
+    ]
+
+
+def results_by_hand(*_):
+    best = {"exact_match": 1, "mae": 7.0, "median_ae": 0, "r2": 1, "ce": 0, "number_mass": 1, "unreadable": 0}
+    tasks = [
+        {"name": task.name, "title": task.title, "best_possible": best, "best_ce_on_curve_rows": 1.0} for task in TASKS
+    ]
+    return {"tasks": tasks, "runs": runs_by_hand(), "summary": summarize(runs_by_hand())}
+
+
+def test_summary_by_hand():
+    summary = summarize(runs_by_hand())
+    assert list(summary) == [task.name for task in TASKS]
+    mae = {name: scores["mae"] for name, scores in summary["readings"].items()}
+    assert mae[BASELINE] == {"mean": 12, "sd": pytest.approx(math.sqrt(8))}
+    assert mae[WITH_NTL] == {"mean": 12, "sd": pytest.approx(math.sqrt(18))}
+    assert mae["difference"] == {"mean": 0, "sd": pytest.approx(math.sqrt(2))}
+
+
+def test_differences_are_paired_by_seed_and_one_seed_has_no_spread():
+    runs = [run for run in reversed(runs_by_hand()) if run["task"] == "readings"]
+    assert sorted(differences(runs, "mae")) == [-1, 1]
+    single = summarize([run for run in runs if run["seed"] == 1])["readings"]
+    assert single["difference"]["mae"] == {"mean": 1, "sd": None}
+
+
+def test_report_shows_both_variants_their_difference_and_the_best_possible(capsys):
+    from rich.console import Console
+
+    from ntl_hf.compare.quickstart.report import print_report
+
+    print_report(Console(width=100), results_by_hand())
+    out = capsys.readouterr().out
+    assert re.search(r"MAE +12\.00 . 2\.83 +12\.00 . 4\.24 +\+0\.00 . 1\.41 +7\.00", out)
+    assert re.search(r"Exact match \(%\) +50\.0 . 0\.0", out)
+    assert out.count("lower in 1, higher in 1 of 2 paired seeds") == len(TASKS)
+
+
+def test_learning_curves_are_the_evaluations_of_the_log():
+    from ntl_hf.compare.quickstart.run import learning_curves
+
+    point = {"eval_ce_loss": 2.0, "eval_number_mae": 1.5, "eval_loss": 2.2, "step": 5}
+    log = [{"loss": 3.0, "step": 5}, point, {**point, "eval_ce_loss": 1.0, "step": 10}, {"train_loss": 1, "step": 10}]
+    assert learning_curves(log) == {"step": [5, 10], "ce": [2.0, 1.0], "number_mae": [1.5, 1.5]}
+
+
+# ---- Training ----
+
+
+class FixedModel:
+    """Answers every prompt with the same tokens."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def eval(self):
+        pass
+
+    def generate(self, input_ids, **_):
+        import torch
+
+        return torch.cat([input_ids, torch.tensor([self.answer] * len(input_ids))], dim=1)
+
+
+def test_an_answer_ends_at_the_end_token_and_keeps_other_special_tokens():
+    from ntl_hf.compare.quickstart.model import char_tokenizer
+    from ntl_hf.compare.quickstart.run import greedy_answers
+
+    tokenizer = char_tokenizer()
+    one, two, three = tokenizer("123")["input_ids"]
+    end, unknown = tokenizer.eos_token_id, tokenizer.unk_token_id
+    prompts = ["10+10=", "20+20=", "30+30="]
+    assert greedy_answers(FixedModel([one, two, end, three]), tokenizer, prompts, batch_size=2) == ["12"] * 3
+    # Dropping it would turn rubbish into a number.
+    assert greedy_answers(FixedModel([one, unknown, two, end]), tokenizer, prompts) == ["1<unk>2"] * 3
+
+
+def test_prompts_and_answers_are_one_token_a_character():
+    from ntl_hf.compare.quickstart.model import char_tokenizer
+
+    tokenizer = char_tokenizer()
+    for task in TASKS:
+        for row in make_rows(task, 100, seed=0):
+            ids = tokenizer(row["prompt"] + row["completion"])["input_ids"]
+            assert len(ids) == len(row["prompt"]) + 3 and tokenizer.unk_token_id not in ids
+
+
+def train_and_record(variant, seed, folder):
+    """Initial weights, the batches in the order of training, and the final weights."""
+    import torch
+
+    from ntl_hf.compare.quickstart.quiet import quiet
+    from ntl_hf.compare.quickstart.run import make_data, make_trainer
+
+    settings = make_settings(debug=True)
+    with quiet():
+        torch.rand(1)  # what ran before in this process must not matter
+        trainer = make_trainer(
+            Cell("readings", variant, seed), settings, make_data(READINGS, seed, settings), str(folder)
+        )
+        initial = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+        batches, stock = [], trainer.training_step
+        trainer.training_step = lambda model, inputs, *rest: (
+            batches.append(inputs["input_ids"].tolist()) or stock(model, inputs, *rest)
+        )
+        trainer.train()
+    return initial, batches, trainer.model.state_dict()
+
+
+def test_one_seed_gives_both_variants_the_same_start_and_the_same_batches(tmp_path):
+    import torch
+
+    initial, batches, final = train_and_record(BASELINE, 0, tmp_path)
+    initial_ntl, batches_ntl, final_ntl = train_and_record(WITH_NTL, 0, tmp_path)
+    initial_other, batches_other, _ = train_and_record(BASELINE, 1, tmp_path)
+    weight = "model.embed_tokens.weight"
+    assert len(batches) == make_settings(debug=True).steps and batches == batches_ntl
+    assert all(torch.equal(value, initial_ntl[name]) for name, value in initial.items())
+    assert batches_other != batches and not torch.equal(initial_other[weight], initial[weight])
+    # The variants do differ, in what they are trained with.
+    assert not torch.equal(final[weight], final_ntl[weight])
+
+
+def test_every_seed_and_task_has_both_variants():
+    cells = Settings(seeds=2).cells(["a", "b"])
+    assert len(cells) == len(set(cells)) == 2 * 2 * len(VARIANTS)
+    assert cells[0] == Cell("a", BASELINE, 0) and cells[1] == Cell("a", WITH_NTL, 0)
+
+
+def test_quiet_restores_what_it_turned_off():
+    import logging
+
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    from ntl_hf.compare.quickstart.quiet import quiet
+
+    def state():
+        bars = datasets.are_progress_bars_disabled(), transformers_logging.is_progress_bar_enabled()
+        return (*bars, logging.getLogger("trl").isEnabledFor(logging.WARNING))
+
+    before = state()
+    with quiet():
+        assert state() == (True, False, False)
+    assert state() == before
+
+
+# ---- Side by side ----
+
+
+def fake_train(cell, on_step):
+    """Stands in for a training; in the processes it is imported by its name."""
+    if cell == "fail":
+        raise ZeroDivisionError("on purpose")
+    if cell == "die":
+        os._exit(9)
+    if isinstance(cell, Path):
+        for _ in range(400):
+            time.sleep(0.05)
+            on_step()
+        cell.touch()
+    on_step()
+    return f"did {cell}"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_the_order_of_the_cells(jobs):
+    seen, steps = [], []
+    results = run_cells(fake_train, ["a", "b", "c"], jobs, lambda: steps.append(1), seen.append)
+    assert results == ["did a", "did b", "did c"]
+    assert sorted(seen) == results
+    assert len(steps) == 3
+
+
+@pytest.mark.parametrize(("cell", "error"), [("fail", RunFailedError), ("die", RunKilledError)])
+def test_a_failing_run_stops_the_others_and_is_reported(cell, error, tmp_path):
+    marker, before = tmp_path / "finished", multiprocessing.active_children()
+    with pytest.raises(error, match="ZeroDivisionError: on purpose" if cell == "fail" else "killed"):
+        run_cells(fake_train, [marker, cell], 2, lambda: None, lambda result: None)
+    assert multiprocessing.active_children() == before and not marker.exists()
+
+
+# ---- The command ----
+
+
+def run_command(*argv):
+    return main(["quickstart", *map(str, argv)])
+
+
+def refuse_network(*args, **kwargs):
+    raise AssertionError("the quickstart opened a connection")
+
+
+def test_debug_run_end_to_end(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # the tests' own guard
+    monkeypatch.setattr("socket.socket.connect", refuse_network)
+    monkeypatch.setattr("socket.getaddrinfo", refuse_network)
+    folder = tmp_path / "new" / "out"
+    assert run_command("--debug", "--jobs", 1, "--output_dir", folder) == 0
+    out, err = capfd.readouterr()
+    results = json.loads((folder / RESULTS).read_text())
+    settings = make_settings(debug=True)
+
+    assert len(results["runs"]) == 2 * settings.seeds * len(TASKS)
+    for run in results["runs"]:
+        assert run["curves"]["step"] == [2, 4, 6] and len(run["curves"]["ce"]) == 3
+        assert 0 < run["scores"]["number_mass"] <= 1 and run["scores"]["ce"] > 0
+    assert results["summary"] == summarize(results["runs"])
+    for task in results["tasks"]:
+        assert f"{task['best_possible']['mae']:.2f}" in out
+        assert f"{results['summary'][task['name']][WITH_NTL]['mae']['mean']:.2f} ± " in out
+    assert "…" not in out and "eval_" not in out and str(folder / PICTURE) in out
+    assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG") and (folder / PICTURE).stat().st_size > 20_000
+    # Off a terminal: one line a run, and nothing from the libraries.
+    assert len(err.splitlines()) == len(results["runs"])
+    assert all(re.fullmatch(r"\w+, CE( \+ NTL)?, seed \d: MAE [\d.]+", line) for line in err.splitlines())
+
+
+def test_without_matplotlib_it_says_so_once_and_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", results_by_hand)
+    assert run_command("--output_dir", tmp_path) == 0
+    assert (tmp_path / PICTURE).exists()
+    capsys.readouterr()
+
+    monkeypatch.setattr("ntl_hf.compare.quickstart.plot.find_spec", lambda name: None)
+    assert run_command("--output_dir", tmp_path) == 0
+    out, err = capsys.readouterr()
+    assert err.count("matplotlib") == 1 and "ntl-hf[plots]" in err and len(err.splitlines()) == 1
+    # The picture of the run before does not belong to these results.
+    assert PICTURE not in out and not (tmp_path / PICTURE).exists() and (tmp_path / RESULTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--steps", 0], "`--steps` is 0"),
+        (["--seeds", -1], "`--seeds` is -1"),
+        (["--jobs", 0], "`--jobs` is 0"),
+        (["--output_dir", "a_file"], "is a file"),
+        (["--output_dir", "a_file/below"], "cannot be made"),
+        (["--output_dir", "full"], "is not empty"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_before_training(argv, message, tmp_path, capsys, monkeypatch):
+    def train(*args, **kwargs):
+        raise AssertionError("training started")
+
+    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    monkeypatch.chdir(tmp_path)
+    Path("a_file").touch()
+    Path("full").mkdir()
+    Path("full/thesis.tex").touch()
+    assert run_command(*argv) == 2
+    out, err = capsys.readouterr()
+    assert message in err and len(err.splitlines()) == 1 and not out
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a_file", "full", "thesis.tex"]
+
+
+def test_an_interrupted_run_says_so_and_writes_nothing(tmp_path, capsys, monkeypatch):
+    def train(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    assert run_command("--output_dir", tmp_path) == 130
+    assert "interrupted" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_is_one_line_and_exit_code_1(tmp_path, capsys, monkeypatch):
+    def train(*args, **kwargs):
+        raise RunKilledError("killed")
+
+    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    assert run_command("--output_dir", tmp_path) == 1
+    err = capsys.readouterr().err
+    assert "--jobs 1" in err and len(err.splitlines()) == 1
+
+
+def test_folders_that_are_taken(tmp_path):
+    for folder in (tmp_path / "new", tmp_path / "new"):  # made, then empty
+        claim_folder(folder)
+    (tmp_path / "new" / RESULTS).touch()
+    (tmp_path / "new" / "notes.txt").touch()
+    claim_folder(tmp_path / "new")
+
+
+def test_given_numbers_override_the_defaults_of_a_debug_run():
+    assert make_settings(seeds=5, steps=7, debug=True) == make_settings(5, 7, True)
+    assert (make_settings(5, 7, True).seeds, make_settings(5, 7, True).steps) == (5, 7)
+    assert make_settings(5, 7, True).train_rows == make_settings(debug=True).train_rows < Settings().train_rows
+    assert make_settings() == Settings()
