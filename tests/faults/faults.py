@@ -278,7 +278,7 @@ FAULTS = (
         "ntl_hf/cli/recipes.py",
         'if key not in actions and key != "env":',
         'if key not in actions and key == "env":',
-        "A misspelt key of a recipe is passed over, or ends in a traceback.",
+        "A misspelt key of a recipe is not told with the nearest known one.",
         ("tests/cli/test_sft.py::test_refused_with_one_line",),
     ),
     Fault(
