@@ -32,7 +32,7 @@ FAULTS = (
     # ---- Settings ----
     Fault(
         "weight-one-step-early",
-        "ntl_hf/callback.py",
+        "ntl_hf/trainers/callback.py",
         "self.factor_at(state.global_step, state.max_steps)",
         "self.factor_at(state.global_step + 1, state.max_steps)",
         "The schedule of the weight is one step ahead.",
@@ -40,48 +40,48 @@ FAULTS = (
     ),
     Fault(
         "settings-never-differ",
-        "ntl_hf/config.py",
+        "ntl_hf/settings/config.py",
         "for name in mine if mine[name] != theirs[name]",
         "for name in mine if name not in theirs",
         "Resuming with other settings of the loss is not noticed.",
         (
-            "tests/test_config.py::test_differences",
+            "tests/settings/test_config.py::test_differences",
             "tests/trainers/test_bad_input.py::test_resuming_with_other_settings_warns_and_says_which",
         ),
     ),
     Fault(
         "secrets-of-one-shape",
-        "ntl_hf/redaction.py",
+        "ntl_hf/settings/redaction.py",
         "for shape in _SHAPES:",
         "for shape in _SHAPES[1:]:",
         "A token of the hub stays in what is written down.",
-        ("tests/test_redaction.py",),
+        ("tests/settings/test_redaction.py",),
     ),
     # ---- Number tokens and where they stand ----
     Fault(
         "two-digits-count",
-        "ntl_hf/number_vocab.py",
+        "ntl_hf/tokens/number_vocab.py",
         "if digits_only and len(digits) > 1:",
         "if digits_only and len(digits) > 2:",
         "Tokens of two digits are numbers without being asked for.",
-        ("tests/test_number_vocab.py::test_digit_tokens_have_exactly_these_ids_and_values",),
+        ("tests/tokens/test_number_vocab.py::test_digit_tokens_have_exactly_these_ids_and_values",),
     ),
     Fault(
         "no-sentencepiece-space",
-        "ntl_hf/number_vocab.py",
+        "ntl_hf/tokens/number_vocab.py",
         '_SPACE_MARKS = ("Ġ", "▁", " ")',
         '_SPACE_MARKS = ("Ġ", " ")',
         "`▁5` is no number token.",
-        ("tests/test_number_vocab.py::test_a_digit_with_its_mark_is_worth_the_digit",),
+        ("tests/tokens/test_number_vocab.py::test_a_digit_with_its_mark_is_worth_the_digit",),
     ),
     Fault(
         "place-of-the-first-digit",
-        "ntl_hf/number_layout/layout.py",
+        "ntl_hf/tokens/number_layout/layout.py",
         "self.whole_digits - self.digits_before - self.width",
         "self.whole_digits - self.digits_before - 1",
         "A token of several digits has the place of its first digit, not of its last.",
         (
-            "tests/number_layout/test_layout.py::test_any_text_of_real_tokenizers",
+            "tests/tokens/number_layout/test_layout.py::test_any_text_of_real_tokenizers",
             "tests/losses/test_whole_number.py",
         ),
     ),
@@ -105,7 +105,7 @@ FAULTS = (
     # ---- Head ----
     Fault(
         "labels-one-further",
-        "ntl_hf/head/labels.py",
+        "ntl_hf/losses/labels.py",
         "return F.pad(labels, (0, 1), value=IGNORE_INDEX)[..., 1:]",
         "return F.pad(labels, (0, 2), value=IGNORE_INDEX)[..., 2:]",
         "A decoder learns the token after the next.",
@@ -158,7 +158,7 @@ FAULTS = (
         "return self.accelerator.num_processes // self.get_tp_size()",
         "return 1",
         "With several processes the gradient is too small by their number.",
-        ("tests/trainers/test_number_head.py::test_two_processes_are_one",),
+        ("tests/systems/test_trainer.py::test_two_processes_are_one",),
     ),
     Fault(
         "no-settings-beside-the-model",
@@ -173,11 +173,11 @@ FAULTS = (
     ),
     Fault(
         "frozen-digits",
-        "ntl_hf/lora.py",
+        "ntl_hf/trainers/lora.py",
         "if not rows:",
         "if rows:",
         "An adapter does not train the rows of the digits.",
-        ("tests/test_lora.py::test_gradient_through_trained_rows",),
+        ("tests/trainers/test_lora.py::test_gradient_through_trained_rows",),
     ),
     # ---- Data, numbers in text, decoding, evaluation ----
     Fault(
@@ -190,11 +190,11 @@ FAULTS = (
     ),
     Fault(
         "thousands-cut-off",
-        "ntl_hf/number_text/grammar.py",
+        "ntl_hf/data/number_text/grammar.py",
         'digits.replace(",", "").lower()',
         'digits.partition(",")[0].lower()',
         "`1,234` reads as 1.",
-        ("tests/number_text/test_number_text.py::test_a_number_is_read",),
+        ("tests/data/number_text/test_number_text.py::test_a_number_is_read",),
     ),
     Fault(
         "mean-for-median",
@@ -218,19 +218,19 @@ FAULTS = (
     # ---- Baselines and other frameworks ----
     Fault(
         "places-upside-down",
-        "ntl_hf/baselines/regression_transformer/encodings.py",
+        "ntl_hf/systems/regression_transformer/encodings.py",
         "torch.pow(10.0, tokens.place(ids).float())",
         "torch.pow(10.0, -tokens.place(ids).float())",
         "The Regression Transformer encodes tens as tenths.",
-        ("tests/baselines/test_encodings.py",),
+        ("tests/systems/test_encodings.py",),
     ),
     Fault(
         "numbers-off-the-mask",
-        "ntl_hf/baselines/xval/loss.py",
+        "ntl_hf/systems/xval/loss.py",
         ".where(targets.is_number, 0.0)",
         ".where(targets.labels != IGNORE_INDEX, 0.0)",
         "xVal's squared error is taken at words as well.",
-        ("tests/baselines/test_xval_model.py::test_losses_predictions_and_gradients_equal_a_loop",),
+        ("tests/systems/test_xval_model.py::test_losses_predictions_and_gradients_equal_a_loop",),
     ),
     Fault(
         "numbers-without-their-share",
@@ -242,16 +242,16 @@ FAULTS = (
     ),
     Fault(
         "relative-to-the-answer",
-        "ntl_hf/rewards.py",
+        "ntl_hf/integrations/rewards.py",
         "np.maximum(np.abs(true), self.floor)",
         "np.maximum(np.abs(given), self.floor)",
         "The relative reward divides by the answer, so that large answers are cheap.",
-        ("tests/test_rewards.py::test_by_hand",),
+        ("tests/integrations/test_rewards.py::test_by_hand",),
     ),
     # ---- Commands ----
     Fault(
         "another-answer-mark",
-        "ntl_hf/scripts/tasks.py",
+        "ntl_hf/runs/tasks.py",
         "answer_mark=gsm8k.ANSWER_MARK,",
         "answer_mark=None,",
         "Of a GSM8K completion the whole text is taken for the answer.",
@@ -275,7 +275,7 @@ FAULTS = (
     ),
     Fault(
         "unknown-keys-pass",
-        "ntl_hf/cli/recipes.py",
+        "ntl_hf/settings/recipes.py",
         'if key not in actions and key != "env":',
         'if key not in actions and key == "env":',
         "A misspelt key of a recipe is not told with the nearest known one.",
@@ -283,7 +283,7 @@ FAULTS = (
     ),
     Fault(
         "usage-errors-end-with-1",
-        "ntl_hf/cli/errors.py",
+        "ntl_hf/settings/errors.py",
         "return USAGE",
         "return 1",
         "Wrong usage has the exit code of a failure.",
