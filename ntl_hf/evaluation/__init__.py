@@ -7,7 +7,7 @@ from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
 from .paired import McNemar, mcnemar
 from .score import Score, from_json, to_json
-from .table import to_markdown, to_table
+from .table import markdown_table, rich_table, to_markdown, to_table
 from .text_metrics import score_texts
 from .token_metrics import score_tokens
 
@@ -16,8 +16,10 @@ __all__ = [
     "Score",
     "check_libraries",
     "from_json",
+    "markdown_table",
     "mcnemar",
     "number_right",
+    "rich_table",
     "score_answers",
     "score_decoded",
     "score_distributions",

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 
 from .digit_losses import CE, DigitLosses
-from .panels import make_figure
+from .panels import COLORS, make_figure
 
 # Column of panels -> label -> settings and look. "raft" is "mse" where all mass is on digits.
-_BLUE, _ORANGE, _GREEN, _PINK, _YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+_BLUE, _ORANGE, _GREEN, _PINK, _, _YELLOW = COLORS
 FAMILIES: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "Of the expected value": {
         "mse, raft": ({"loss": "mse"}, {"color": _BLUE}),
