@@ -1,6 +1,6 @@
 """One token after another, of many rows at once, each of which may go on in several ways."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -12,9 +12,22 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from .generate import pad_prompts
-from .model_cache import CACHE_NAMES, cache_argument, cache_of
 
 logger = logging.get_logger(__name__)
+
+# What models call their cache: transformers renamed it in 5.24, and drops the old name of the argument in 5.40. The
+# new name first: an output with the new one warns of the old.
+CACHE_NAMES = ("cache", "past_key_values")
+
+
+def cache_argument(parameters: Collection[str]) -> str | None:
+    """The argument of a forward pass that takes a cache; None for a model that takes none."""
+    return next((name for name in CACHE_NAMES if name in parameters), None)
+
+
+def cache_of(outputs: Any) -> Any:
+    """The cache in a model's outputs; None if there is none."""
+    return next((getattr(outputs, name, None) for name in CACHE_NAMES if hasattr(outputs, name)), None)
 
 
 @dataclass(frozen=True)
@@ -95,8 +108,7 @@ class Stepper:
     def _forward(
         self, source: Tensor, mask: Tensor, path: Tensor, cache: Any = None, encoded: Tensor | None = None
     ) -> State:
-        make = self._seq2seq_inputs if self.is_seq2seq else self._decoder_inputs
-        inputs = make(source, mask, path, cache, encoded)
+        inputs = self._inputs(source, mask, path, cache is None, encoded)
         if cache is not None and self._cache_argument is not None:
             inputs[self._cache_argument] = cache
         output = self.model(**inputs, **self._options, use_cache=True)
@@ -118,24 +130,21 @@ class Stepper:
             )
         return cache
 
-    def _decoder_inputs(self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, _: Any) -> dict[str, Any]:
-        whole, mask = torch.cat([source, path], dim=1), torch.cat([mask, torch.ones_like(path)], dim=1)
-        inputs = {"input_ids": whole}
+    def _inputs(
+        self, source: Tensor, mask: Tensor, path: Tensor, reads_all: bool, encoded: Tensor | None
+    ) -> dict[str, Any]:
+        new = slice(None) if reads_all else slice(-1, None)
+        if self.is_seq2seq:
+            inputs = {"attention_mask": mask, "decoder_input_ids": path[:, new]}
+            if encoded is None:
+                return inputs | {"input_ids": source}
+            return inputs | {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+        inputs = {"input_ids": torch.cat([source, path], dim=1)[:, new]}
         # Without padding there is nothing to mask, and Mamba would take the whole mask for that of the new token.
         if self.takes_padding:
-            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)}
-        if cache is None:
-            return inputs
-        return {name: value if name == "attention_mask" else value[:, -1:] for name, value in inputs.items()}
-
-    def _seq2seq_inputs(
-        self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, encoded: Tensor | None
-    ) -> dict[str, Any]:
-        inputs: dict[str, Any] = {"attention_mask": mask}
-        inputs["decoder_input_ids"] = path if cache is None else path[:, -1:]
-        if encoded is None:
-            return inputs | {"input_ids": source}
-        return inputs | {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+            mask = torch.cat([mask, torch.ones_like(path)], dim=1)
+            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, new]}
+        return inputs
 
     def _start_token(self) -> int:
         own = self.model.generation_config.decoder_start_token_id

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .score import Score
+from .bootstrap import Score
 
 if TYPE_CHECKING:
     from rich.table import Table

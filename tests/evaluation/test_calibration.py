@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntl_hf.decoding.weighted import crps, weighted_quantile
+from ntl_hf.decoding.distribution import weighted_quantile
 from ntl_hf.evaluation import score_distributions
-from ntl_hf.evaluation.calibration import central_interval
-from ntl_hf.evaluation.digit_calibration import calibration_gaps, score_calibration
+from ntl_hf.evaluation.calibration import central_interval, crps
+from ntl_hf.evaluation.teacher_forced import calibration_gaps, score_calibration
 
 PAIRS = st.dictionaries(st.integers(-30, 30), st.integers(1, 9), min_size=1, max_size=8)
 
