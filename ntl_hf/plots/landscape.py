@@ -41,7 +41,8 @@ def landscape(names: Sequence[str], true_digit: int) -> dict[str, list[float]]:
 
     from .digit_losses import CE, DigitLosses
 
-    losses = DigitLosses({name: _settings(name) for name in names if name != CE})
+    squashed: dict[str, Any] = {"loss": "was", "squash_factor": SQUASH_FACTOR}
+    losses = DigitLosses({name: squashed if name == "squashed" else {"loss": name} for name in names if name != CE})
     return {name: losses(name, torch.eye(10), true_digit).tolist() for name in names}
 
 
@@ -78,7 +79,3 @@ def _lines(found: dict[str, list[float]]) -> dict[str, list[float]]:
         f"{', '.join(names)} (at most {max(found[names[0]]):.2g})": [v / max(found[names[0]]) for v in found[names[0]]]
         for names in same.values()
     }
-
-
-def _settings(name: str) -> dict[str, Any]:
-    return {"loss": "was", "squash_factor": SQUASH_FACTOR} if name == "squashed" else {"loss": name}
