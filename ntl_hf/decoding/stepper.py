@@ -65,10 +65,10 @@ class Stepper:
         self.model, self.tokenizer = model, tokenizer
         self.is_seq2seq = bool(model.config.is_encoder_decoder)
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._known = set(signature(base.forward).parameters)
+        self._name, self._known = type(base).__name__, set(signature(base.forward).parameters)
         self._cache_argument = cache_argument(self._known)
         if self._cache_argument is None:
-            logger.warning_once(f"{_name(model)} takes no cache: it reads everything again for every new token.")
+            logger.warning_once(f"{self._name} takes no cache: it reads everything again for every new token.")
         # Of a prompt the last logits alone; and of experts no balancing loss, which does not go with a cache.
         options = {"logits_to_keep": 1, "output_router_logits": False}
         self._options = {name: value for name, value in options.items() if name in self._known}
@@ -85,7 +85,8 @@ class Stepper:
         source, mask = batch["input_ids"], batch["attention_mask"]
         path = source.new_zeros((len(source), 0))
         if self.is_seq2seq:
-            path = torch.full_like(source[:, :1], self._start_token())
+            own = self.model.generation_config.decoder_start_token_id
+            path = torch.full_like(source[:, :1], self.model.config.decoder_start_token_id if own is None else own)
         return self._forward(source, mask, path)
 
     @torch.inference_mode()
@@ -124,7 +125,7 @@ class Stepper:
         cache = cache_of(output)
         if cache is None:
             raise RuntimeError(
-                f"{_name(self.model)} takes a cache (`{self._cache_argument}`), and with `use_cache=True` its output "
+                f"{self._name} takes a cache (`{self._cache_argument}`), and with `use_cache=True` its output "
                 f"has none under {' or '.join(f'`{name}`' for name in CACHE_NAMES)}: every token would be as slow as "
                 "the whole text. Is this version of transformers too new? Candidates from samples or beams go without."
             )
@@ -145,11 +146,3 @@ class Stepper:
             mask = torch.cat([mask, torch.ones_like(path)], dim=1)
             inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, new]}
         return inputs
-
-    def _start_token(self) -> int:
-        own = self.model.generation_config.decoder_start_token_id
-        return own if own is not None else self.model.config.decoder_start_token_id
-
-
-def _name(model: Any) -> str:
-    return type(model.get_base_model() if hasattr(model, "get_base_model") else model).__name__

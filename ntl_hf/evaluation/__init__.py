@@ -6,7 +6,7 @@ from .calibration import score_distributions
 from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
 from .paired import McNemar, mcnemar
-from .table import markdown_table, rich_table, to_markdown, to_table
+from .table import to_markdown, to_table
 from .text_metrics import score_texts, score_tokens
 
 __all__ = [
@@ -14,10 +14,8 @@ __all__ = [
     "Score",
     "check_libraries",
     "from_json",
-    "markdown_table",
     "mcnemar",
     "number_right",
-    "rich_table",
     "score_answers",
     "score_decoded",
     "score_distributions",

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.gsm8k import HUB_ID, SPLITS, load_gsm8k
+from .libraries import library
 from .table import rich_table, show_number
 
 if TYPE_CHECKING:
@@ -185,7 +185,4 @@ def _wrap(model: Any, tokenizer: Any, batch_size: int, max_new_tokens: int) -> A
 
 
 def _library(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError("The tasks of lm_eval need `lm_eval`: pip install 'ntl-hf[lm-eval]'") from error
+    return library(module, "The tasks of lm_eval", "lm-eval")

@@ -36,7 +36,10 @@ def draw_calibration(beliefs: DigitBeliefs) -> Any:
     """The mean true digit against the expected value, in bins around each digit."""
     figure, panels = _two_panels()
     panels[0].plot([0, 9], [0, 9], color="black", ls="--", lw=1, label="calibrated")
-    panels[0].plot(*_filled(beliefs.bin_expected, beliefs.bin_true), color=COLORS[0], marker="o", ms=5, label="model")
+    # Without the empty bins, so that the line goes on.
+    known = ~np.isnan(beliefs.bin_expected)
+    line = (beliefs.bin_expected[known], beliefs.bin_true[known])
+    panels[0].plot(*line, color=COLORS[0], marker="o", ms=5, label="model")
     panels[0].set(ylabel="Mean true digit", ylim=(-0.4, 9.4), yticks=range(10))
     panels[0].legend(frameon=False, loc="upper left")
     panels[1].bar(range(10), beliefs.bin_count, color=_GREY)
@@ -71,12 +74,6 @@ def _two_panels() -> tuple[Any, Any]:
     for panel in panels[:, 0]:
         panel.set_axisbelow(True)
     return figure, panels[:, 0]
-
-
-def _filled(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Without the empty bins, so that the line goes on."""
-    known = ~np.isnan(x)
-    return x[known], y[known]
 
 
 def _with_counts(figure: Any, panels: Any, beliefs: DigitBeliefs, counts: Floats) -> Any:
