@@ -1,13 +1,13 @@
 """All metrics of a model's answers: of the generated texts, and of number-aware decoding beside them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from ..data.number_text import answer_number
-from .bootstrap import Bootstrap, Score, mean, score
+from .bootstrap import Bootstrap, Score, check_lengths, mean, score
 from .calibration import central_interval, score_distributions
 from .number_metrics import score_numbers
 from .text_metrics import score_texts
@@ -43,7 +43,8 @@ def score_answers(
         ValueError: no rows, lengths differ, or a target is not finite.
         ImportError: a metric library is missing.
     """
-    _check_rows(predictions, {"references": references, "targets": targets, "answers": answers})
+    _check_rows(predictions, targets)
+    check_lengths(predictions=predictions, references=references, targets=targets, answers=answers)
     scores = {"rows": Score(len(predictions)), **score_texts(predictions, references, **bootstrap)}
     if targets is None:
         return scores
@@ -73,8 +74,7 @@ def score_decoded(
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
-    if len(predictions) != len(targets):
-        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets: give one for each row")
+    check_lengths(predictions=predictions, targets=targets)
     kept = [(each, target) for each, target in zip(predictions, targets, strict=True) if target is not None]
     true = [target for _, target in kept]
     numbers = score_numbers([each.value for each, _ in kept], true, **bootstrap)
@@ -96,13 +96,10 @@ def decoded_columns(prediction: "NumberPrediction") -> dict[str, Any]:
     }
 
 
-def _check_rows(predictions: Sequence[str], columns: Mapping[str, Sequence[Any] | None]) -> None:
-    """Lengths, and targets here already: later a bad one's row would be that among the number rows."""
+def _check_rows(predictions: Sequence[str], targets: Sequence[float | None] | None) -> None:
+    """The targets here already: later a bad one's row would be that among the number rows."""
     if not len(predictions):
         raise ValueError("there are no rows to score: check the data set and its split")
-    for name, column in columns.items():
-        if column is not None and len(column) != len(predictions):
-            raise ValueError(f"{len(predictions)} predictions for {len(column)} {name}: give one for each row")
-    for row, target in enumerate(columns["targets"] or ()):
+    for row, target in enumerate(targets or ()):
         if target is not None and not math.isfinite(target):
             raise ValueError(f"the target of row {row} is {target}: give a finite number, or None where there is none")

@@ -85,6 +85,14 @@ def check_bootstrap(confidence: float, resamples: int) -> None:
         raise ValueError(f"`resamples` must be 0 (no intervals) or more, not {resamples}.")
 
 
+def check_lengths(**columns: Sequence[Any] | None) -> None:
+    """Raise `ValueError` for columns of different lengths, which it names; None is no column."""
+    lengths = {name.replace("_", " "): len(column) for name, column in columns.items() if column is not None}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{length} {name}" for name, length in lengths.items())
+        raise ValueError(f"There must be one of each for every row, not {found}.")
+
+
 def mean(column: Array) -> Array:
     """The plain mean, as a statistic."""
     return np.asarray(column.mean(axis=0))

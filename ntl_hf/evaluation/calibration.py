@@ -1,4 +1,4 @@
-"""Whether a predictive distribution of numbers is to be believed: its score, and how often its interval is right."""
+"""Calibration of predictive distributions of numbers: their score, and how often their interval is right."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from ..decoding.distribution import weighted_quantile
-from .bootstrap import Bootstrap, Score, mean, score
+from .bootstrap import Bootstrap, Score, check_lengths, mean, score
 
 COVERAGE = 0.8
 _ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
@@ -70,8 +70,7 @@ def score_distributions(
     Raises:
         ValueError: lengths differ.
     """
-    if not len(values) == len(weights) == len(targets):
-        raise ValueError(f"{len(values)} rows of values, {len(weights)} of weights and {len(targets)} targets")
+    check_lengths(values=values, weights=weights, targets=targets)
     rows = [row for row in zip(values, weights, targets, strict=True) if len(row[0])]
     columns = np.array([_row(*row) for row in rows]).reshape(-1, 3).T
     names = ("crps", "coverage_80", "interval_width_80")

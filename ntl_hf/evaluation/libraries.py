@@ -1,4 +1,4 @@
-"""The metric libraries, imported where they are first needed: they take seconds, and training needs none of them."""
+"""Libraries of extras, imported where they are first needed: they take seconds, and training needs none of them."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -5,7 +5,7 @@ from typing import Unpack
 
 import numpy as np
 
-from .bootstrap import Array, Bootstrap, Score, mean, score
+from .bootstrap import Array, Bootstrap, Score, check_lengths, mean, score
 from .regression import REGRESSION_METRICS, RegressionMetric, signed_log
 
 CHARGED = "_charged"
@@ -77,8 +77,7 @@ def as_columns(predicted: Sequence[float | None], targets: Sequence[float]) -> t
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
-    if len(predicted) != len(targets):
-        raise ValueError(f"{len(predicted)} predicted numbers for {len(targets)} targets: give one for each row")
+    check_lengths(predictions=predicted, targets=targets)
     given = np.array([np.nan if number is None else number for number in predicted], dtype=float)
     true = np.array(targets, dtype=float)
     if not np.isfinite(true).all():

@@ -5,7 +5,7 @@ from typing import Unpack
 
 import numpy as np
 
-from .bootstrap import Array, Bootstrap, Score, mean, ratio, score
+from .bootstrap import Array, Bootstrap, Score, check_lengths, mean, ratio, score
 from .libraries import library
 
 _ROUGE = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rouge_l"}
@@ -33,8 +33,7 @@ def score_texts(
         ValueError: lengths differ.
         ImportError: sacrebleu or rouge-score is missing.
     """
-    if len(predictions) != len(references):
-        raise ValueError(f"{len(predictions)} predictions for {len(references)} references: give one for each row")
+    check_lengths(predictions=predictions, references=references)
     pairs = list(zip(predictions, references, strict=True))
     is_equal = np.array([given.strip() == true.strip() for given, true in pairs])
     scores = {
@@ -67,9 +66,7 @@ def score_tokens(
     Raises:
         ValueError: lengths differ, or an example has more right tokens than tokens.
     """
-    lengths = {len(cross_entropy_sums), len(token_counts), len(right_tokens)}
-    if len(lengths) > 1:
-        raise ValueError(f"the columns have {sorted(lengths)} rows: give one sum and two counts for each example")
+    check_lengths(cross_entropy_sums=cross_entropy_sums, token_counts=token_counts, right_tokens=right_tokens)
     sums, counts, right = (np.array(column) for column in (cross_entropy_sums, token_counts, right_tokens))
     if (right > counts).any():
         raise ValueError(f"example {int(np.argmax(right > counts))} has more right tokens than tokens")

@@ -1,4 +1,4 @@
-"""The loss landscape: what each loss charges for every digit that the model could be certain of."""
+"""The loss landscape: every loss for each digit that the model could be certain of."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches

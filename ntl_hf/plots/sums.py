@@ -1,4 +1,4 @@
-"""What the pictures of an evaluation are made of: sums of fixed size for each row, from the head's output."""
+"""The sums that the pictures of an evaluation are made of, of fixed size for each row, from the head's output."""
 
 import torch
 from torch import Tensor

@@ -72,7 +72,7 @@ def test_a_calibrated_forecaster_covers_as_often_as_it_says():
 def test_nothing_to_score():
     scores = score_distributions([[]], [[]], [1.0])
     assert all(math.isnan(score.value) for score in scores.values()) and central_interval([], []) is None
-    with pytest.raises(ValueError, match="1 rows of values, 0 of weights and 1 targets"):
+    with pytest.raises(ValueError, match="1 values, 0 weights, 1 targets"):
         score_distributions([[1]], [], [1])
 
 
