@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ntl_hf.settings.loss_terms import LOSSES
 from tests.docs.stand_ins import MAX_STEPS, patch_libraries, write_data, write_hub
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -40,6 +41,12 @@ def test_the_loss_landscape_draws_the_pictures_of_its_page(pictures: Path) -> No
         assert width > 1000 and height > 300
         # More than a blank page.
         assert imread(pictures / name).std() > 0.05
+
+
+def test_the_loss_landscape_draws_every_loss_of_the_package() -> None:
+    families = runpy.run_path(str(EXAMPLES / "loss_landscape.py"))["FAMILIES"]
+    drawn = {how["loss"] for family in families.values() for how, _ in family.values()}
+    assert drawn == set(LOSSES) - {"raft"}
 
 
 def test_the_loss_landscape_without_a_folder_says_how_it_is_called() -> None:

@@ -8,9 +8,10 @@ from lens import Point
 
 from ntl_hf.plots.landscape import DEFAULT_NAMES
 from ntl_hf.plots.landscape import landscape as losses_of_certainty
+from ntl_hf.plots.panels import COLORS
 
-# Okabe and Ito's colours, for all kinds of sight; the first line is cross entropy's.
-_COLORS = ("var(--body-text-color)", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+# The first line is cross entropy's.
+_COLORS = ("var(--body-text-color)", *COLORS)
 _DASHES = ("", "7 4", "2 3", "8 3 2 3")
 _WIDTH, _PANEL, _LEFT, _RIGHT, _BOTTOM = 420, 195, 44, 12, 42
 _LEGEND_COLUMNS, _LEGEND_WIDTH, _LEGEND_LINE = 3, 122, 19

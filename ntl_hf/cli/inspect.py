@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,10 +138,13 @@ def _describe_logits(logits: int | None, size: int) -> str:
 
 
 def _number_table(numbers: "NumberVocab | None", show: int) -> "Table":
-    title = f"{len(numbers or ()):,} number tokens"
+    from ..evaluation.table import rich_table
+
+    title, style = f"{len(numbers or ()):,} number tokens", {"title_justify": "left"}
     if numbers is None or len(numbers.values.unique()) <= _MOST_VALUES:
-        return _table(title, ("value", "tokens", "ids"), _rows_by_value(numbers, show) if numbers else ())
-    return _table(title, ("digits", "count", "values", "tokens (ids)"), _rows_by_length(numbers, show))
+        rows = _rows_by_value(numbers, show) if numbers else ()
+        return rich_table(title, ("value", "tokens", "ids"), rows, **style)
+    return rich_table(title, ("digits", "count", "values", "tokens (ids)"), _rows_by_length(numbers, show), **style)
 
 
 def _rows_by_value(numbers: "NumberVocab", show: int) -> Iterator[tuple[str, ...]]:
@@ -166,24 +169,15 @@ def _grouped(numbers: "NumberVocab", key: Any) -> list[tuple[Any, list[tuple[str
 
 
 def _left_out_table(left_out: dict[str, list[str]], show: int) -> "Table":
+    from ..evaluation.table import rich_table
+
     hints = {"several digits": "several digits (needs --multi_digit)"}
     rows = (
         (hints.get(reason, reason), f"{len(tokens):,}", _examples([_visible(token) for token in tokens], show))
         for reason, tokens in left_out.items()
     )
-    return _table("tokens with digits that do not count", ("reason", "count", "examples"), rows)
-
-
-def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> "Table":
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+    title = "tokens with digits that do not count"
+    return rich_table(title, ("reason", "count", "examples"), rows, title_justify="left")
 
 
 def _examples(texts: Sequence[str], show: int) -> str:

@@ -83,8 +83,8 @@ def run_finished(args: argparse.Namespace) -> int:
 
 
 def _draw_run(folder: Path, output: Path | None, every_step: bool) -> Iterator[Path]:
+    from ..plots.beliefs import FOLDER, load_numbers, save_pictures
     from ..plots.curves import draw_curves, find_state, read_curves
-    from ..plots.files import FOLDER, load_numbers, save_pictures
 
     if not folder.is_dir():
         raise ValueError(f"there is no folder '{folder}'.")

@@ -9,14 +9,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.bootstrap import Resampling, Sample, score
+from ..evaluation.bootstrap import score
 from ..evaluation.number_metrics import CHARGED, is_right, metric_columns
-from ..evaluation.regression import METRICS
+from ..evaluation.regression import REGRESSION_METRICS
 from .results import Floats, Rows
 
 RESAMPLES = 1000
 _SEED = 0
-_NO_RESAMPLING = Resampling(confidence=0.95, resamples=0, seed=_SEED)
 # Weights that are held at once: 40 MB.
 _CELLS = 5_000_000
 
@@ -67,12 +66,12 @@ def differences(metric: str, ours: Rows, theirs: Rows) -> Scorer | None:
 
 def common_scores(metric: str, ours: Rows, theirs: Rows) -> tuple[float, float] | None:
     """Ours and theirs on the rows that both have answered readably; None for a metric that is over other rows."""
-    if metric not in METRICS:
+    if metric not in REGRESSION_METRICS:
         return None
     (first, targets), (second, _) = (_columns(metric, rows, is_charged=False) for rows in (ours, theirs))
     both = ~np.isnan(first) & ~np.isnan(second)
     first_score, second_score = (
-        score(Sample(METRICS[metric].function, (given[both], targets[both])), _NO_RESAMPLING).value
+        score(REGRESSION_METRICS[metric].function, [given[both], targets[both]], resamples=0).value
         for given in (first, second)
     )
     return first_score, second_score
@@ -98,7 +97,7 @@ def _columns(metric: str, rows: Rows, is_charged: bool) -> tuple[Floats, Floats]
     """Numbers and targets as the metric wants them, in their rows; NaN where there is none."""
     known = ~np.isnan(rows.target)
     columns = np.full((2, len(rows.row)), np.nan)
-    columns[:, known] = metric_columns(METRICS[metric], rows.number[known], rows.target[known], is_charged)
+    columns[:, known] = metric_columns(REGRESSION_METRICS[metric], rows.number[known], rows.target[known], is_charged)
     return columns[0], columns[1]
 
 

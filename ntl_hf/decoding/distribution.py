@@ -7,9 +7,10 @@ import numpy as np
 
 from ..data.answer import final_answer
 from ..data.number_text import answer_number
-from .weighted import weighted_quantile
 
 RISKS = ("absolute", "squared", "zero_one")
+# A tenth of ten equal weights adds up to a little less than 0.1.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,16 @@ class NumberDistribution:
         check_risk(risk)
         if not self.values:
             return NumberPrediction(None, None, self)
-        value = self._estimate(risk)
+        if risk == "absolute":
+            value = weighted_quantile(self.values, self.weights, 0.5)
+        elif risk == "zero_one":
+            value = self.values[int(np.argmax(self.weights))]
+        else:
+            value = float(np.dot(self.values, self.weights))
         if snap:
             value = min(self.values, key=lambda candidate: abs(candidate - value))
         texts = dict(zip(self.values, self.texts, strict=True))
         return NumberPrediction(value, texts.get(value, f"{value:.15g}"), self)
-
-    def _estimate(self, risk: str) -> float:
-        if risk == "absolute":
-            return weighted_quantile(self.values, self.weights, 0.5)
-        if risk == "zero_one":
-            return self.values[int(np.argmax(self.weights))]
-        return float(np.dot(self.values, self.weights))
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,19 @@ class NumberPrediction:
 def check_risk(risk: str) -> None:
     """Raise `ValueError` for an unknown risk."""
     if risk not in RISKS:
-        raise ValueError(f"There is no risk '{risk}'; known are {', '.join(RISKS)}.")
+        raise ValueError(f"`risk` must be one of {', '.join(RISKS)}, not '{risk}'.")
+
+
+def weighted_quantile(values: Sequence[float], weights: Sequence[float], level: float) -> float:
+    """The smallest value at or below which at least `level` of the weight lies.
+
+    Args:
+        values: ascending, at least one.
+        weights: of each, summing to 1.
+        level: between 0 and 1.
+    """
+    reached = np.cumsum(weights) >= level - _ROUNDING
+    return float(values[int(np.argmax(reached))] if reached.any() else values[-1])
 
 
 def _log_sum(logs: Sequence[float] | np.ndarray) -> float:

@@ -10,8 +10,8 @@ from datasets import Dataset
 from ..data import TextEncoder, final_answer
 from ..data.number_text import answer_number
 
-# Of the trie over the candidates' tokens; each is a row of a forward pass, for every prompt.
-MOST_NODES = 100_000
+# Of different beginnings of the answers, in tokens: each is a row of a forward pass, for every prompt.
+MOST_BEGINNINGS = 100_000
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _RANGE = re.compile(rf"(?P<first>{_NUMBER})-(?P<last>{_NUMBER})")
 _IN_BRACES = re.compile(rf"(?P<before>[^{{}}]*)\{{(?P<range>{_NUMBER}-{_NUMBER})\}}(?P<after>[^{{}}]*)")
@@ -31,16 +31,16 @@ def number_range(text: str) -> list[str]:
     before, span, after = (inside["before"], inside["range"], inside["after"]) if inside else ("", text, "")
     ends = _RANGE.fullmatch(span)
     if ends is None:
-        raise ValueError(f"'{text}' is no range of numbers; write it as 0-10, 000-999, 0.0-9.9 or ' {{0-10}}'.")
+        raise ValueError(f"A range must be written as 0-10, 000-999, 0.0-9.9 or ' {{0-10}}', not '{text}'.")
     first, last = ends["first"], ends["last"]
     places = len(first.partition(".")[2])
     digits = [len(end.lstrip("-")) for end in (first, last)]
     width = digits[0] if re.match("-?0[0-9]", first) else 0
     if len(last.partition(".")[2]) != places or (width and digits[1] != width):
-        raise ValueError(f"The ends of the range '{text}' are not written alike: give both the same digits.")
+        raise ValueError(f"The ends of the range '{text}' must be written alike: give both the same digits.")
     low, high = (int(end.replace(".", "")) for end in (first, last))
-    if not low <= high < low + MOST_NODES:
-        raise ValueError(f"The range '{text}' must go up, and have at most {MOST_NODES:,} numbers.")
+    if not low <= high < low + MOST_BEGINNINGS:
+        raise ValueError(f"The range '{text}' must go up, and have at most {MOST_BEGINNINGS:,} numbers.")
     return [f"{before}{_write(number, places, width)}{after}" for number in range(low, high + 1)]
 
 
@@ -57,32 +57,36 @@ def encode_formats(
     Raises:
         ValueError: there are none or too many, one is no number, or two are equal, as texts or as tokens.
     """
-    _check_formats(formats, answer_mark)
-    # In rows as those of the training: what stands at the start of a completion is the tokenizer's matter.
-    rows = Dataset.from_dict({"prompt": [""] * len(formats), "completion": list(formats)})
-    labels = TextEncoder(tokenizer, is_encoder_decoder).encode(rows)["labels"]
-    ids = [[token for token in row if token >= 0][:-1] for row in labels]
-    seen: dict[tuple[int, ...], str] = {}
-    for text, tokens in zip(formats, ids, strict=True):
-        other = seen.setdefault(tuple(tokens), text)
-        if other != text:
-            raise ValueError(
-                f"The formats {other!r} and {text!r} are the same tokens: this tokenizer has no such digits."
-            )
-    return ids
-
-
-def _check_formats(formats: Sequence[str], answer_mark: str | None) -> None:
     if not len(formats):
-        raise ValueError("`formats` is empty: list the answers that can be given, such as number_range('0-10').")
-    if len(formats) > MOST_NODES:
-        raise ValueError(f"{len(formats):,} formats are too many: {MOST_NODES:,} tokens can be tried; take samples.")
-    seen = set()
+        raise ValueError("`formats` must not be empty: list the answers that can be given, or number_range('0-10').")
+    if len(formats) > MOST_BEGINNINGS:
+        raise ValueError(f"`formats` must be at most {MOST_BEGINNINGS:,}, not {len(formats):,}; or take samples.")
     for text in formats:
         answer = final_answer(text, answer_mark)
         if answer is None or answer_number(answer) is None:
             mark = "" if answer_mark is None else f" after '{answer_mark}'"
             raise ValueError(f"The format {text!r} has no number{mark}.")
-        if text in seen:
+    # In rows as those of the training: what stands at the start of a completion is the tokenizer's matter.
+    rows = Dataset.from_dict({"prompt": [""] * len(formats), "completion": list(formats)})
+    labels = TextEncoder(tokenizer, is_encoder_decoder).encode(rows)["labels"]
+    ids = [[token for token in row if token >= 0][:-1] for row in labels]
+    _check_tokens(formats, ids)
+    return ids
+
+
+def _check_tokens(formats: Sequence[str], ids: Sequence[Sequence[int]]) -> None:
+    first: dict[tuple[int, ...], str] = {}
+    beginnings: set[tuple[int, ...]] = set()
+    for text, tokens in zip(formats, map(tuple, ids), strict=True):
+        if first.get(tokens) == text:
             raise ValueError(f"The format {text!r} is there twice.")
-        seen.add(text)
+        if tokens in first:
+            raise ValueError(
+                f"The formats {first[tokens]!r} and {text!r} are the same tokens: this tokenizer has no such digits."
+            )
+        first[tokens] = text
+        beginnings.update(tokens[:end] for end in range(len(tokens) + 1))
+        if len(beginnings) > MOST_BEGINNINGS:
+            raise ValueError(
+                f"The formats must have at most {MOST_BEGINNINGS:,} different beginnings, in tokens; or take samples."
+            )

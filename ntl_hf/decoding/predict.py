@@ -1,7 +1,6 @@
 """`predict_numbers`: the numbers that a model predicts for prompts, with the least expected error under the model."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,7 @@ from ..data import TextEncoder
 from .distribution import NumberDistribution, NumberPrediction, check_risk
 from .exact import candidate_log_probs
 from .formats import encode_formats
-from .generate import generation_config
-from .generated import beam_texts, sample_texts
-from .trie import Trie
+from .generate import beam_texts, generation_config, sample_texts
 
 CANDIDATES = ("samples", "beams", "exact")
 
@@ -83,7 +80,7 @@ class NumberDecoder:
 
     def __post_init__(self) -> None:
         if self.candidates not in CANDIDATES:
-            raise ValueError(f"There are no candidates '{self.candidates}'; known are {', '.join(CANDIDATES)}.")
+            raise ValueError(f"`candidates` must be one of {', '.join(CANDIDATES)}, not '{self.candidates}'.")
         for name in ("num_candidates", "max_new_tokens", "batch_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:  # also 2.5
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
@@ -92,8 +89,7 @@ class NumberDecoder:
         is_seq2seq = bool(self.model.config.is_encoder_decoder)
         self._encoder = TextEncoder(self.tokenizer, is_seq2seq)
         if self.formats is not None:
-            ids = encode_formats(self.formats, self.tokenizer, is_seq2seq, self.answer_mark)
-            self._trie = Trie.from_ids(ids)
+            self._format_ids = encode_formats(self.formats, self.tokenizer, is_seq2seq, self.answer_mark)
 
     def distributions(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[NumberDistribution]:
         """One a prompt, in their order.
@@ -107,32 +103,24 @@ class NumberDecoder:
         was_training = self.model.training
         self.model.eval()
         try:
-            return self._distributions(ids)
+            answers = self._answers(ids)
         finally:
             self.model.train(was_training)
+        log_total = 0.0 if self.candidates == "exact" else None
+        return [NumberDistribution.from_texts(texts, logs, self.answer_mark, log_total) for texts, logs in answers]
 
-    def _distributions(self, ids: list[list[int]]) -> list[NumberDistribution]:
+    def _answers(self, ids: list[list[int]]) -> Iterable[tuple[Sequence[str], Sequence[float] | None]]:
+        """Texts and the logarithms of their weights, None for equal ones, a prompt."""
         sizes = (self.max_new_tokens, self.batch_size)
-        if not ids:
-            return []
-        if self.candidates == "exact":
-            return self._exact(ids)
+        if self.formats is not None:
+            ends = generation_config(self.model, self.tokenizer).eos_token_id
+            logs = candidate_log_probs(self.model, self.tokenizer, ids, self._format_ids, ends, self.batch_size)
+            return [(self.formats, row) for row in logs.tolist()]
         if self.candidates == "samples":
             samples = sample_texts(self.model, self.tokenizer, ids, self.num_candidates, *sizes, self.seed)
-            return [NumberDistribution.from_texts(texts, answer_mark=self.answer_mark) for texts in samples]
-        found = beam_texts(self.model, self.tokenizer, ids, self.num_candidates, *sizes)
-        columns = [tuple(zip(*beams, strict=True)) for beams in found]
-        return [NumberDistribution.from_texts(texts, logs, self.answer_mark) for texts, logs in columns]
-
-    def _exact(self, prompts: list[list[int]]) -> list[NumberDistribution]:
-        assert self.formats is not None
-        ends = generation_config(self.model, self.tokenizer).eos_token_id
-        table = candidate_log_probs(self.model, self.tokenizer, prompts, self._trie, ends, self.batch_size)
-        certain = math.log(1)
-        return [
-            NumberDistribution.from_texts(self.formats, row, self.answer_mark, log_total=certain)
-            for row in table.tolist()
-        ]
+            return [(texts, None) for texts in samples]
+        beams = beam_texts(self.model, self.tokenizer, ids, self.num_candidates, *sizes)
+        return [([text for text, _ in each], [log for _, log in each]) for each in beams]
 
     def _ids(self, prompts: Sequence[str] | Sequence[Sequence[int]]) -> list[list[int]]:
         if isinstance(prompts, str) or any(isinstance(prompt, int) for prompt in prompts):

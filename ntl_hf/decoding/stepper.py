@@ -1,6 +1,6 @@
 """One token after another, of many rows at once, each of which may go on in several ways."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
@@ -12,9 +12,22 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
 from .generate import pad_prompts
-from .model_cache import CACHE_NAMES, cache_argument, cache_of
 
 logger = logging.get_logger(__name__)
+
+# What models call their cache: transformers renamed it in 5.24, and drops the old name of the argument in 5.40. The
+# new name first: an output with the new one warns of the old.
+CACHE_NAMES = ("cache", "past_key_values")
+
+
+def cache_argument(parameters: Collection[str]) -> str | None:
+    """The argument of a forward pass that takes a cache; None for a model that takes none."""
+    return next((name for name in CACHE_NAMES if name in parameters), None)
+
+
+def cache_of(outputs: Any) -> Any:
+    """The cache in a model's outputs; None if there is none."""
+    return next((getattr(outputs, name, None) for name in CACHE_NAMES if hasattr(outputs, name)), None)
 
 
 @dataclass(frozen=True)
@@ -52,10 +65,10 @@ class Stepper:
         self.model, self.tokenizer = model, tokenizer
         self.is_seq2seq = bool(model.config.is_encoder_decoder)
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._known = set(signature(base.forward).parameters)
+        self._name, self._known = type(base).__name__, set(signature(base.forward).parameters)
         self._cache_argument = cache_argument(self._known)
         if self._cache_argument is None:
-            logger.warning_once(f"{_name(model)} takes no cache: it reads everything again for every new token.")
+            logger.warning_once(f"{self._name} takes no cache: it reads everything again for every new token.")
         # Of a prompt the last logits alone; and of experts no balancing loss, which does not go with a cache.
         options = {"logits_to_keep": 1, "output_router_logits": False}
         self._options = {name: value for name, value in options.items() if name in self._known}
@@ -72,7 +85,8 @@ class Stepper:
         source, mask = batch["input_ids"], batch["attention_mask"]
         path = source.new_zeros((len(source), 0))
         if self.is_seq2seq:
-            path = torch.full_like(source[:, :1], self._start_token())
+            own = self.model.generation_config.decoder_start_token_id
+            path = torch.full_like(source[:, :1], self.model.config.decoder_start_token_id if own is None else own)
         return self._forward(source, mask, path)
 
     @torch.inference_mode()
@@ -95,8 +109,7 @@ class Stepper:
     def _forward(
         self, source: Tensor, mask: Tensor, path: Tensor, cache: Any = None, encoded: Tensor | None = None
     ) -> State:
-        make = self._seq2seq_inputs if self.is_seq2seq else self._decoder_inputs
-        inputs = make(source, mask, path, cache, encoded)
+        inputs = self._inputs(source, mask, path, cache is None, encoded)
         if cache is not None and self._cache_argument is not None:
             inputs[self._cache_argument] = cache
         output = self.model(**inputs, **self._options, use_cache=True)
@@ -112,35 +125,24 @@ class Stepper:
         cache = cache_of(output)
         if cache is None:
             raise RuntimeError(
-                f"{_name(self.model)} takes a cache (`{self._cache_argument}`), and with `use_cache=True` its output "
+                f"{self._name} takes a cache (`{self._cache_argument}`), and with `use_cache=True` its output "
                 f"has none under {' or '.join(f'`{name}`' for name in CACHE_NAMES)}: every token would be as slow as "
                 "the whole text. Is this version of transformers too new? Candidates from samples or beams go without."
             )
         return cache
 
-    def _decoder_inputs(self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, _: Any) -> dict[str, Any]:
-        whole, mask = torch.cat([source, path], dim=1), torch.cat([mask, torch.ones_like(path)], dim=1)
-        inputs = {"input_ids": whole}
+    def _inputs(
+        self, source: Tensor, mask: Tensor, path: Tensor, reads_all: bool, encoded: Tensor | None
+    ) -> dict[str, Any]:
+        new = slice(None) if reads_all else slice(-1, None)
+        if self.is_seq2seq:
+            inputs = {"attention_mask": mask, "decoder_input_ids": path[:, new]}
+            if encoded is None:
+                return inputs | {"input_ids": source}
+            return inputs | {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+        inputs = {"input_ids": torch.cat([source, path], dim=1)[:, new]}
         # Without padding there is nothing to mask, and Mamba would take the whole mask for that of the new token.
         if self.takes_padding:
-            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)}
-        if cache is None:
-            return inputs
-        return {name: value if name == "attention_mask" else value[:, -1:] for name, value in inputs.items()}
-
-    def _seq2seq_inputs(
-        self, source: Tensor, mask: Tensor, path: Tensor, cache: Any, encoded: Tensor | None
-    ) -> dict[str, Any]:
-        inputs: dict[str, Any] = {"attention_mask": mask}
-        inputs["decoder_input_ids"] = path if cache is None else path[:, -1:]
-        if encoded is None:
-            return inputs | {"input_ids": source}
-        return inputs | {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
-
-    def _start_token(self) -> int:
-        own = self.model.generation_config.decoder_start_token_id
-        return own if own is not None else self.model.config.decoder_start_token_id
-
-
-def _name(model: Any) -> str:
-    return type(model.get_base_model() if hasattr(model, "get_base_model") else model).__name__
+            mask = torch.cat([mask, torch.ones_like(path)], dim=1)
+            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1).clamp_min(0)[:, new]}
+        return inputs

@@ -1,15 +1,13 @@
 """Metrics over examples, each with its bootstrap interval; what was left out is counted."""
 
-from .answers import score_answers
+from .answers import score_answers, score_decoded
+from .bootstrap import Score, from_json, to_json
 from .calibration import score_distributions
-from .decoded import score_decoded
 from .libraries import check_libraries
 from .number_metrics import number_right, score_numbers
 from .paired import McNemar, mcnemar
-from .score import Score, from_json, to_json
 from .table import to_markdown, to_table
-from .text_metrics import score_texts
-from .token_metrics import score_tokens
+from .text_metrics import score_texts, score_tokens
 
 __all__ = [
     "McNemar",

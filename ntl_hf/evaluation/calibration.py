@@ -1,13 +1,13 @@
-"""Whether a predictive distribution of numbers is to be believed: its score, and how often its interval is right."""
+"""Calibration of predictive distributions of numbers: their score, and how often their interval is right."""
 
 import math
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
-from ..decoding.weighted import crps, weighted_quantile
-from .bootstrap import Resampling, Sample, mean, score
-from .score import Score
+from ..decoding.distribution import weighted_quantile
+from .bootstrap import Bootstrap, Score, check_lengths, mean, score
 
 COVERAGE = 0.8
 _ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
@@ -26,14 +26,28 @@ def central_interval(values: Sequence[float], weights: Sequence[float]) -> tuple
     return low, high
 
 
+def crps(values: Sequence[float], weights: Sequence[float], true: float) -> float:
+    """Continuous ranked probability score E|X - y| - E|X - X'| / 2 (Gneiting and Raftery 2007), in the values' unit.
+
+    The absolute error where all the weight is on one value.
+
+    Args:
+        values: ascending, at least one.
+        weights: of each, summing to 1.
+        true: y.
+    """
+    given, mass = np.array(values, dtype=float), np.array(weights, dtype=float)
+    below = np.cumsum(mass)[:-1]
+    # Half the mean distance of two draws: the area of F (1 - F), which needs no pairs.
+    spread = (below * (1 - below) * np.diff(given)).sum()
+    return float((mass * np.abs(given - true)).sum() - spread)
+
+
 def score_distributions(
     values: Sequence[Sequence[float]],
     weights: Sequence[Sequence[float]],
     targets: Sequence[float],
-    *,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    **bootstrap: Unpack[Bootstrap],
 ) -> dict[str, Score]:
     """Calibration of the rows that have a distribution, with intervals.
 
@@ -41,9 +55,7 @@ def score_distributions(
         values: the numbers of each row, ascending; a row without any is left out.
         weights: of each number, summing to 1 in a row.
         targets: the true numbers, one a row.
-        confidence: of the intervals.
-        resamples: of the bootstrap over rows; 0 gives no intervals.
-        seed: of the bootstrap.
+        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
 
     Returns:
         The scores by name.
@@ -58,13 +70,11 @@ def score_distributions(
     Raises:
         ValueError: lengths differ.
     """
-    if not len(values) == len(weights) == len(targets):
-        raise ValueError(f"{len(values)} rows of values, {len(weights)} of weights and {len(targets)} targets")
+    check_lengths(values=values, weights=weights, targets=targets)
     rows = [row for row in zip(values, weights, targets, strict=True) if len(row[0])]
     columns = np.array([_row(*row) for row in rows]).reshape(-1, 3).T
-    resampling = Resampling(confidence, resamples, seed)
     names = ("crps", "coverage_80", "interval_width_80")
-    return {name: score(Sample(mean, (column,)), resampling) for name, column in zip(names, columns, strict=True)}
+    return {name: score(mean, [column], **bootstrap) for name, column in zip(names, columns, strict=True)}
 
 
 def _row(values: Sequence[float], weights: Sequence[float], true: float) -> tuple[float, float, float]:

@@ -5,11 +5,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.gsm8k import HUB_ID, SPLITS, load_gsm8k
+from .libraries import library
+from .table import rich_table, show_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,15 +105,14 @@ def write_results(folder: Path, results: Mapping[str, Any]) -> None:
 
 def to_table(results: Mapping[str, Any]) -> "Table":
     """A `rich` table with a row a task and metric."""
-    from rich.table import Table
-
-    table = Table(title=f"lm_eval {results['lm_eval_version']}")
-    for name in ("task", "shots", "metric", "value", "standard error"):
-        table.add_column(name, justify="left" if name in ("task", "metric") else "right")
-    for task, scores in results["results"].items():
-        for metric, value, error in _metrics(scores):
-            table.add_row(task, str(results["n-shot"].get(task, "")), metric, _number(value), _number(error))
-    return table
+    rows = (
+        (task, str(results["n-shot"].get(task, "")), metric, show_number(value), show_number(error))
+        for task, scores in results["results"].items()
+        for metric, value, error in _metrics(scores)
+    )
+    header = ("task", "shots", "metric", "value", "standard error")
+    numbers = ("shots", "value", "standard error")
+    return rich_table(f"lm_eval {results['lm_eval_version']}", header, rows, numbers)
 
 
 def _metrics(scores: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -121,10 +121,6 @@ def _metrics(scores: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
         metric, comma, way = key.partition(",")
         if comma and not metric.endswith("_stderr"):
             yield (metric if way == "none" else f"{metric} ({way})"), value, scores.get(f"{metric}_stderr,{way}")
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "–"
 
 
 def _task_manager(names: Sequence[str]) -> Any:
@@ -189,7 +185,4 @@ def _wrap(model: Any, tokenizer: Any, batch_size: int, max_new_tokens: int) -> A
 
 
 def _library(module: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError("The tasks of lm_eval need `lm_eval`: pip install 'ntl-hf[lm-eval]'") from error
+    return library(module, "The tasks of lm_eval", "lm-eval")

@@ -1,4 +1,4 @@
-"""The metric libraries, imported where they are first needed: they take seconds, and training needs none of them."""
+"""Libraries of extras, imported where they are first needed: they take seconds, and training needs none of them."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,11 +15,16 @@ def check_libraries() -> None:
     """
     for name in _ALL:
         if find_spec(name) is None:
-            raise ImportError(_missing(name))
+            raise ImportError(_missing(name, "The metrics", "evaluation"))
 
 
-def library(module: str) -> Any:
-    """Import a module of a metric library.
+def library(module: str, needed_by: str = "The metrics", extra: str = "evaluation") -> Any:
+    """Import a module of a library that an extra brings along.
+
+    Args:
+        module: its name.
+        needed_by: what needs it, for the message.
+        extra: what to install.
 
     Raises:
         ImportError: it is not installed; says how to install it.
@@ -27,8 +32,8 @@ def library(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(_missing(module.partition(".")[0])) from error
+        raise ImportError(_missing(module, needed_by, extra)) from error
 
 
-def _missing(name: str) -> str:
-    return f"The metrics need `{name}`: pip install 'ntl-hf[evaluation]'"
+def _missing(module: str, needed_by: str, extra: str) -> str:
+    return f"{needed_by} need `{module.partition('.')[0]}`: pip install 'ntl-hf[{extra}]'"

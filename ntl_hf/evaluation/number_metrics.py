@@ -1,12 +1,12 @@
 """Number metrics: predicted numbers, some of them unreadable, against the true ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
-from .bootstrap import Array, Resampling, Sample, mean, score
-from .regression import METRICS, Metric, signed_log
-from .score import Score
+from .bootstrap import Array, Bootstrap, Score, check_lengths, mean, score
+from .regression import REGRESSION_METRICS, RegressionMetric, signed_log
 
 CHARGED = "_charged"
 # Between values that are not both whole numbers; a third written with 13 digits is a third.
@@ -14,21 +14,14 @@ _ROUNDING = 1e-12
 
 
 def score_numbers(
-    predicted: Sequence[float | None],
-    targets: Sequence[float],
-    *,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    predicted: Sequence[float | None], targets: Sequence[float], **bootstrap: Unpack[Bootstrap]
 ) -> dict[str, Score]:
     """All number metrics, with intervals.
 
     Args:
         predicted: one number a row; None, NaN or an infinity is an unreadable answer.
         targets: the true numbers, finite.
-        confidence: of the intervals.
-        resamples: of the bootstrap over rows; 0 gives no intervals.
-        seed: of the bootstrap.
+        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
 
     Returns:
         The scores by name.
@@ -51,11 +44,22 @@ def score_numbers(
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
-    resampling = Resampling(confidence, resamples, seed)
     given, true = as_columns(predicted, targets)
-    scores = dict(_counts(given, true))
-    for name, sample in _samples(given, true):
-        scores[name] = score(sample, resampling)
+    readable = ~np.isnan(given)
+    scores = {
+        "number_rows": Score(len(true)),
+        "readable_rows": Score(int(readable.sum())),
+        "mape_rows": Score(int((readable & (true != 0)).sum())),
+        "unreadable": score(mean, [~readable], **bootstrap),
+        "number_accuracy": score(mean, [is_right(given, true)], **bootstrap),
+    }
+    for suffix in ("", CHARGED):
+        for name, metric in REGRESSION_METRICS.items():
+            if metric.per_row or not suffix:
+                columns = metric_columns(metric, given, true, charged=bool(suffix))
+                # Resamples keep their number, the readable rows being given.
+                enters = ~np.isnan(columns[0])
+                scores[name + suffix] = score(metric.function, [column[enters] for column in columns], **bootstrap)
     return scores
 
 
@@ -73,8 +77,7 @@ def as_columns(predicted: Sequence[float | None], targets: Sequence[float]) -> t
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
-    if len(predicted) != len(targets):
-        raise ValueError(f"{len(predicted)} predicted numbers for {len(targets)} targets: give one for each row")
+    check_lengths(predictions=predicted, targets=targets)
     given = np.array([np.nan if number is None else number for number in predicted], dtype=float)
     true = np.array(targets, dtype=float)
     if not np.isfinite(true).all():
@@ -106,33 +109,9 @@ def charge(predicted: Array, targets: Array) -> Array:
     return np.where(unreadable, np.where(nearer_high, low, high), predicted)
 
 
-def metric_columns(metric: Metric, predicted: Array, targets: Array, charged: bool) -> tuple[Array, Array]:
+def metric_columns(metric: RegressionMetric, predicted: Array, targets: Array, charged: bool) -> tuple[Array, Array]:
     """All rows as the metric wants them, predicted and targets; NaN where an answer does not enter."""
     if metric.log:
         predicted, targets = signed_log(predicted), signed_log(targets)
     predicted = charge(predicted, targets) if charged else predicted
     return np.where(targets == 0, np.nan, predicted) if metric.nonzero else predicted, targets
-
-
-def _samples(predicted: Array, targets: Array) -> Iterator[tuple[str, Sample]]:
-    yield "unreadable", Sample(mean, (np.isnan(predicted),))
-    yield "number_accuracy", Sample(mean, (is_right(predicted, targets),))
-    for name, metric in METRICS.items():
-        yield name, _error_sample(metric, predicted, targets, charged=False)
-    for name, metric in METRICS.items():
-        if metric.per_row:
-            yield name + CHARGED, _error_sample(metric, predicted, targets, charged=True)
-
-
-def _error_sample(metric: Metric, predicted: Array, targets: Array, charged: bool) -> Sample:
-    """The metric over the rows that enter it. Resamples keep their number, the readable rows being given."""
-    given, true = metric_columns(metric, predicted, targets, charged)
-    enters = ~np.isnan(given)
-    return Sample(metric.function, (given[enters], true[enters]))
-
-
-def _counts(predicted: Array, targets: Array) -> Iterator[tuple[str, Score]]:
-    readable = ~np.isnan(predicted)
-    yield "number_rows", Score(len(targets))
-    yield "readable_rows", Score(int(readable.sum()))
-    yield "mape_rows", Score(int((readable & (targets != 0)).sum()))

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from .bootstrap import check_lengths
 from .libraries import library
 
 
@@ -27,13 +30,9 @@ def mcnemar(baseline_right: Sequence[bool], other_right: Sequence[bool]) -> McNe
     Raises:
         ValueError: lengths differ.
     """
-    if len(baseline_right) != len(other_right):
-        raise ValueError(
-            f"the runs have {len(baseline_right)} and {len(other_right)} rows: compare them on the same rows"
-        )
-    pairs = list(zip(baseline_right, other_right, strict=True))
-    only_baseline = sum(bool(first and not second) for first, second in pairs)
-    only_other = sum(bool(second and not first) for first, second in pairs)
+    check_lengths(baseline_right=baseline_right, other_right=other_right)
+    baseline, other = np.array(baseline_right, dtype=bool), np.array(other_right, dtype=bool)
+    only_baseline, only_other = int((baseline & ~other).sum()), int((other & ~baseline).sum())
     differ = only_baseline + only_other
     # Under the hypothesis, either run is as likely to be the right one where they differ.
     p_value = float(library("scipy.stats").binomtest(only_other, differ, 0.5).pvalue) if differ else 1.0

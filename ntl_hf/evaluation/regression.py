@@ -5,32 +5,25 @@ columns give NaN or an infinity, not an exception.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from .bootstrap import Array
+from .bootstrap import Array, Statistic
 from .libraries import library
 
 
-class Regression(Protocol):
-    """From `predicted` and `targets`, both `[rows, n]`, to `[n]`."""
-
-    def __call__(self, predicted: Array, targets: Array) -> Array: ...
-
-
 @dataclass(frozen=True)
-class Metric:
+class RegressionMetric:
     """How a metric is made from numbers.
 
     Attributes:
-        function: the metric.
+        function: from predicted numbers and targets, `[rows, n]` each, to `[n]`.
         log: taken on sign(x) * log10(|x| + 1) of both, so that large numbers do not drown the rest.
         nonzero: rows with target 0 are left out.
         per_row: a mean or median of an error per row, or R2: a missing answer can be charged as a bad one.
     """
 
-    function: Regression
+    function: Statistic
     log: bool = False
     nonzero: bool = False
     per_row: bool = True
@@ -91,17 +84,17 @@ def spearman(predicted: Array, targets: Array) -> Array:
     return pearson(rank(predicted, axis=0), rank(targets, axis=0))
 
 
-METRICS = {
-    "mae": Metric(mae),
-    "mse": Metric(mse),
-    "rmse": Metric(rmse),
-    "r2": Metric(r2),
-    "median_ae": Metric(median_ae),
-    "log_mae": Metric(mae, log=True),
-    "log_r2": Metric(r2, log=True),
-    "mape": Metric(mape, nonzero=True),
-    "pearson": Metric(pearson, per_row=False),
-    "spearman": Metric(spearman, per_row=False),
+REGRESSION_METRICS = {
+    "mae": RegressionMetric(mae),
+    "mse": RegressionMetric(mse),
+    "rmse": RegressionMetric(rmse),
+    "r2": RegressionMetric(r2),
+    "median_ae": RegressionMetric(median_ae),
+    "log_mae": RegressionMetric(mae, log=True),
+    "log_r2": RegressionMetric(r2, log=True),
+    "mape": RegressionMetric(mape, nonzero=True),
+    "pearson": RegressionMetric(pearson, per_row=False),
+    "spearman": RegressionMetric(spearman, per_row=False),
 }
 
 

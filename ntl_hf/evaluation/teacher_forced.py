@@ -1,26 +1,27 @@
-"""What a model believes of the true answers: cross entropy and number metrics, without generating."""
+"""Metrics of the true answers, without generating: cross entropy, and errors and calibration of digits."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Unpack
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..data import right_padding_collator
+from ..decoding.batches import longest_first
 from ..head import head_from_logits
 from ..losses import expected_value, number_probs
 from ..losses.head_output import HeadOutput
 from ..losses.labels import align_labels
 from ..tokens.number_vocab import NumberVocab
-from .digit_calibration import calibration_gaps, score_calibration
-from .score import Score
-from .token_metrics import score_ratio, score_tokens
+from .bootstrap import Array, Bootstrap, Score, ratio, score
+from .text_metrics import score_tokens
 
 # Differences between the digit that is believed in and the true one; larger vocabularies have others too.
 OFFSETS = range(-9, 10)
+BINS = 10
 
 
 @dataclass
@@ -64,21 +65,12 @@ def teacher_forced_sums(model: Any, tokenizer: Any, rows: Dataset, vocab: Number
         vocab: the number tokens.
         batch_size: rows at a time.
     """
-    sums = TokenSums()
-    with tqdm(total=len(rows), desc="Scoring the true answers", unit="row") as bar:
-        for batch in _batches(tokenizer, rows, batch_size):
-            _add(sums, _head(model, batch.to(model.device), vocab), vocab)
-            bar.update(len(batch["labels"]))
-    return sums
-
-
-def _batches(tokenizer: Any, rows: Dataset, batch_size: int) -> Iterator[Any]:
-    """Rows of similar length, the longest first, as in generation."""
-    collator = right_padding_collator(tokenizer)
+    sums, collator = TokenSums(), right_padding_collator(tokenizer)
     lengths = [len(ids) for ids in rows["input_ids"]]
-    order = sorted(range(len(rows)), key=lambda i: -lengths[i])
-    for start in range(0, len(rows), batch_size):
-        yield collator([rows[i] for i in order[start : start + batch_size]])
+    for chosen in longest_first(lengths, batch_size, "Scoring the true answers"):
+        batch = collator([rows[row] for row in chosen])
+        _add(sums, _head(model, batch.to(model.device), vocab), vocab)
+    return sums
 
 
 @torch.inference_mode()
@@ -108,7 +100,26 @@ def _add(sums: TokenSums, head: HeadOutput, vocab: NumberVocab) -> None:
     sums.offsets += torch.stack([(probs * (off == offset)).sum() for offset in OFFSETS]).cpu().double()
 
 
-def score_sums(sums: TokenSums, **bootstrap: Any) -> dict[str, Score]:
+def calibration_gaps(number_logits: Tensor, target: Tensor) -> Tensor:
+    """By row and bin, the sum over number tokens of: is the likeliest number token the label, minus its probability.
+
+    Args:
+        number_logits: `[B, T, D]`.
+        target: column of the label, `[B, T]`; -1 where it is not a number.
+
+    Returns:
+        `[B, 10]`, float64, on the CPU. Bin m holds probabilities above m / 10 up to (m + 1) / 10. They are among the
+        number tokens: whether a number comes at all is the number mass's matter.
+    """
+    is_number = target >= 0
+    confidence, likeliest = number_probs(number_logits).max(-1)
+    gap = ((likeliest == target).to(confidence.dtype) - confidence) * is_number
+    bins = ((confidence * BINS).ceil().long() - 1).clamp(0, BINS - 1)
+    sums = torch.zeros((len(target), BINS), dtype=torch.float64)
+    return sums.scatter_add_(1, bins.cpu(), gap.double().cpu())
+
+
+def score_sums(sums: TokenSums, **bootstrap: Unpack[Bootstrap]) -> dict[str, Score]:
     """The metrics of `score_tokens`; those over number tokens; and how many rows there were.
 
     Over number tokens: `number_mae`, `number_mass`, `digit_nll` (nats a token) and `digit_ece` (see
@@ -116,13 +127,32 @@ def score_sums(sums: TokenSums, **bootstrap: Any) -> dict[str, Score]:
 
     Args:
         sums: see `teacher_forced_sums`.
-        bootstrap: `confidence`, `resamples`, `seed`, as of `score_tokens`.
+        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
     """
-    number_tokens = {
+    counts = np.array(sums.numbers)
+    of_numbers = {"number_mae": sums.number_error, "number_mass": sums.number_mass, "digit_nll": sums.number_nll}
+    return {
+        **score_tokens(sums.cross_entropy, sums.tokens, sums.right, **bootstrap),
         "teacher_forced_rows": Score(len(sums.tokens)),
-        "number_mae": score_ratio(sums.number_error, sums.numbers, **bootstrap),
-        "number_mass": score_ratio(sums.number_mass, sums.numbers, **bootstrap),
-        "digit_nll": score_ratio(sums.number_nll, sums.numbers, **bootstrap),
+        **{name: score(ratio, [np.array(column), counts], **bootstrap) for name, column in of_numbers.items()},
         "digit_ece": score_calibration(sums.calibration_gaps, sums.numbers, **bootstrap),
     }
-    return {**score_tokens(sums.cross_entropy, sums.tokens, sums.right, **bootstrap), **number_tokens}
+
+
+def score_calibration(gaps: Sequence[Sequence[float]], counts: Sequence[int], **bootstrap: Unpack[Bootstrap]) -> Score:
+    """Expected calibration error (Guo et al. 2017): the mean over bins, weighted by count, of |accuracy - confidence|.
+
+    Over all number tokens at once: it is no mean over rows. The interval is that of resampled rows. With few tokens in
+    a bin the error comes out too large, and larger still in the resamples.
+
+    Args:
+        gaps: of each row, its ten sums, see `calibration_gaps`.
+        counts: of each row, its number tokens.
+        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+    """
+    columns = np.array(gaps, dtype=float).reshape(-1, BINS).T
+    return score(_calibration_error, [np.array(counts), *columns], **bootstrap)
+
+
+def _calibration_error(counts: Array, *gaps: Array) -> Array:
+    return np.asarray(sum(np.abs(gap.sum(axis=0)) for gap in gaps) / counts.sum(axis=0))

@@ -1,32 +1,25 @@
-"""Text metrics: whole generated texts against whole references."""
+"""Metrics of texts: generated ones against their references, and the likelihood of the true ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
-from .bootstrap import Array, Resampling, Sample, mean, score
+from .bootstrap import Array, Bootstrap, Score, check_lengths, mean, ratio, score
 from .libraries import library
-from .score import Score
 
 _ROUGE = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rouge_l"}
 
 
 def score_texts(
-    predictions: Sequence[str],
-    references: Sequence[str],
-    *,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
+    predictions: Sequence[str], references: Sequence[str], **bootstrap: Unpack[Bootstrap]
 ) -> dict[str, Score]:
     """Sequence accuracy, BLEU and ROUGE, with intervals.
 
     Args:
         predictions: one text a row.
         references: the true text of each row.
-        confidence: of the intervals.
-        resamples: of the bootstrap over rows; 0 gives no intervals.
-        seed: of the bootstrap.
+        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
 
     Returns:
         The scores by name.
@@ -40,18 +33,49 @@ def score_texts(
         ValueError: lengths differ.
         ImportError: sacrebleu or rouge-score is missing.
     """
-    if len(predictions) != len(references):
-        raise ValueError(f"{len(predictions)} predictions for {len(references)} references: give one for each row")
-    resampling = Resampling(confidence, resamples, seed)
-    return {name: score(sample, resampling) for name, sample in _samples(predictions, references)}
-
-
-def _samples(predictions: Sequence[str], references: Sequence[str]) -> Iterator[tuple[str, Sample]]:
+    check_lengths(predictions=predictions, references=references)
     pairs = list(zip(predictions, references, strict=True))
-    yield "sequence_accuracy", Sample(mean, (np.array([given.strip() == true.strip() for given, true in pairs]),))
-    yield "bleu", Sample(_bleu, _bleu_counts(pairs))
-    for name, values in _rouge(pairs).items():
-        yield name, Sample(mean, (values,))
+    is_equal = np.array([given.strip() == true.strip() for given, true in pairs])
+    scores = {
+        "sequence_accuracy": score(mean, [is_equal], **bootstrap),
+        "bleu": score(_bleu, _bleu_counts(pairs), **bootstrap),
+    }
+    return scores | {name: score(mean, [values], **bootstrap) for name, values in _rouge(pairs).items()}
+
+
+def score_tokens(
+    cross_entropy_sums: Sequence[float],
+    token_counts: Sequence[int],
+    right_tokens: Sequence[int],
+    **bootstrap: Unpack[Bootstrap],
+) -> dict[str, Score]:
+    """Cross entropy, perplexity and token accuracy over all labelled tokens, with intervals.
+
+    From sums of each example: neither a batch nor a short example weighs more than another.
+
+    Args:
+        cross_entropy_sums: the sum of -log p(label) over each example's labelled tokens, in nats.
+        token_counts: each example's number of labelled tokens; an example without any adds nothing.
+        right_tokens: how many of them the model ranks first.
+        bootstrap: of the intervals over examples: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+
+    Returns:
+        The scores `tokens`, a count, `cross_entropy` in nats a token, `perplexity`, its exponential, and
+        `token_accuracy`, a share. NaN where there are no tokens, and for a perplexity too large for a float.
+
+    Raises:
+        ValueError: lengths differ, or an example has more right tokens than tokens.
+    """
+    check_lengths(cross_entropy_sums=cross_entropy_sums, token_counts=token_counts, right_tokens=right_tokens)
+    sums, counts, right = (np.array(column) for column in (cross_entropy_sums, token_counts, right_tokens))
+    if (right > counts).any():
+        raise ValueError(f"example {int(np.argmax(right > counts))} has more right tokens than tokens")
+    return {
+        "tokens": Score(int(counts.sum())),
+        "cross_entropy": score(ratio, [sums, counts], **bootstrap),
+        "perplexity": score(_exp_ratio, [sums, counts], **bootstrap),
+        "token_accuracy": score(ratio, [right, counts], **bootstrap),
+    }
 
 
 def _bleu_counts(pairs: list[tuple[str, str]]) -> tuple[Array, ...]:
@@ -74,3 +98,7 @@ def _rouge(pairs: list[tuple[str, str]]) -> dict[str, Array]:
     scorer = library("rouge_score.rouge_scorer").RougeScorer(list(_ROUGE))
     rows = [scorer.score(true, given) for given, true in pairs]
     return {name: np.array([row[key].fmeasure for row in rows], dtype=float) for key, name in _ROUGE.items()}
+
+
+def _exp_ratio(sums: Array, counts: Array) -> Array:
+    return np.exp(ratio(sums, counts))

@@ -1,15 +1,22 @@
-"""`DigitBeliefs`: what a model believed of the digits of an evaluation set, and its copy on disk."""
+"""`DigitBeliefs`: what a model believed of the digits of an evaluation set, and its files in the run's folder."""
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+FOLDER = "plots"
+DIGITS = 10
+# The last one stands for all that follow.
+POSITIONS = 8
+# Of each digit: row of the confusion; how often it is true. Of each bin of the expected value: count, sum of the
+# expected value, sum of the true one. Of each position: count, sum of the error.
+SHAPES = ((DIGITS, DIGITS), (DIGITS,), (DIGITS,), (DIGITS,), (DIGITS,), (POSITIONS,), (POSITIONS,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +50,6 @@ class DigitBeliefs:
     @classmethod
     def from_sums(cls, sums: list[float], step: int, prefix: str) -> "DigitBeliefs":
         """From what `BeliefMeter.read` returns."""
-        from .sums import SHAPES
-
         ends = np.cumsum([math.prod(shape) for shape in SHAPES])
         parts = np.split(np.array(sums), ends[:-1])
         confusion, count, bins, expected, true, positions, error = (
@@ -65,7 +70,10 @@ class DigitBeliefs:
 
     def save(self, path: Path) -> None:
         """Write the numbers as JSON, null where they are NaN."""
-        values = {name: _to_json(value) for name, value in asdict(self).items()}
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = np.where(np.isfinite(value), value, np.array(None)).tolist()
         path.write_text(json.dumps(values) + "\n", encoding="utf-8")
 
     @classmethod
@@ -83,9 +91,31 @@ class DigitBeliefs:
             raise ValueError(f"{path} does not hold the numbers of an evaluation: {error}") from error
 
 
-def _to_json(value: Any) -> Any:
-    if not isinstance(value, np.ndarray):
-        return value
-    values = value.astype(object)
-    values[~np.isfinite(value)] = None
-    return values.tolist()
+def numbers_path(folder: Path, beliefs: DigitBeliefs) -> Path:
+    """The file of the numbers, `000100-eval.json` for the evaluation "eval" after step 100."""
+    # Names of evaluation sets may be paths.
+    name = re.sub(r"[^\w.-]", "_", beliefs.prefix)[:60]  # a file's name has 255 bytes at most
+    return folder / f"{beliefs.step:06d}-{name}.json"
+
+
+def save_pictures(folder: Path, beliefs: DigitBeliefs) -> dict[str, Path]:
+    """Draw the three pictures as PNGs beside the file of the numbers, and return name and path of each."""
+    from .figures import DRAWERS
+
+    folder.mkdir(parents=True, exist_ok=True)
+    start = numbers_path(folder, beliefs).stem
+    paths = {name: folder / f"{start}-{name}.png" for name in DRAWERS}
+    for name, draw in DRAWERS.items():
+        draw(beliefs).savefig(paths[name], dpi=100)
+    return paths
+
+
+def load_numbers(folder: Path, every_step: bool = False) -> list[DigitBeliefs]:
+    """The numbers that are kept in a folder, ordered by step: the last of each evaluation set, or all of them.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
+    found = [DigitBeliefs.load(path) for path in sorted(folder.glob("*-*.json"))]
+    found.sort(key=lambda beliefs: beliefs.step)
+    return found if every_step else list({beliefs.prefix: beliefs for beliefs in found}.values())

@@ -1,7 +1,6 @@
 """The learning curves of a finished run, from what its Trainer has logged."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ CURVES = {
     "number_mae": "Mean |expected value - true value|",
     "number_mass": "Mean probability on number tokens",
 }
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_TRAINING = {"color": "black", "lw": 1.2}
 Curves = dict[str, dict[str, list[tuple[int, float]]]]
 
 
@@ -65,25 +62,19 @@ def read_curves(state: Path) -> Curves:
 
 def draw_curves(curves: Curves) -> Any:
     """A matplotlib figure with a panel a curve and a line a set."""
-    from .panels import add_legend, make_figure
+    from .panels import add_legend, color, make_figure
 
     columns = min(2, len(curves))
     figure, panels = make_figure(-(-len(curves) // columns), columns)
     for panel in panels.flat[len(curves) :]:
         panel.set_visible(False)
-    looks = _looks([where for sets in curves.values() for where in sets])
-    for panel, (name, sets) in zip(panels.flat, curves.items(), strict=False):
-        for where, points in sets.items():
+    sets = dict.fromkeys(["training", *(where for each in curves.values() for where in each)])
+    looks = {where: {"color": color(i), "lw": 1.6 if i else 1.2} for i, where in enumerate(sets)}
+    for panel, (name, lines) in zip(panels.flat, curves.items(), strict=False):
+        for where, points in lines.items():
             marker = "o" if where != "training" or len(points) == 1 else None
-            panel.plot(
-                *zip(*points, strict=True), label=where.replace("$", r"\$"), marker=marker, ms=4, **looks[where]
-            )
+            label = where.replace("$", r"\$")  # no formula of matplotlib
+            panel.plot(*zip(*points, strict=True), label=label, marker=marker, ms=4, **looks[where])
         panel.set(xlabel="Optimizer step", ylabel=CURVES[name])
     add_legend(figure, panels, "Means over the tokens since the last log, and over each evaluation set")
     return figure
-
-
-def _looks(sets: Sequence[str]) -> dict[str, dict[str, Any]]:
-    others = [where for where in dict.fromkeys(sets) if where != "training"]
-    colors = {where: {"color": _COLORS[i % len(_COLORS)], "lw": 1.6} for i, where in enumerate(others)}
-    return {"training": _TRAINING, **colors}

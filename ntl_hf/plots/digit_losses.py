@@ -1,4 +1,4 @@
-"""What a loss charges for a belief about one digit: the maths behind the pictures of losses."""
+"""The loss of a belief about one digit: the maths behind the pictures of losses."""
 
 from typing import Any
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from .beliefs import DigitBeliefs, Floats
-from .panels import make_figure
+from .panels import COLORS, make_figure
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.7"
+_GREY = "0.7"
 # Cells above this are light enough for black text.
 _LIGHT = 0.6
 _LEAST_SHOWN = 0.005
@@ -36,10 +36,13 @@ def draw_calibration(beliefs: DigitBeliefs) -> Any:
     """The mean true digit against the expected value, in bins around each digit."""
     figure, panels = _two_panels()
     panels[0].plot([0, 9], [0, 9], color="black", ls="--", lw=1, label="calibrated")
-    panels[0].plot(*_filled(beliefs.bin_expected, beliefs.bin_true), color=BLUE, marker="o", ms=5, label="model")
+    # Without the empty bins, so that the line goes on.
+    known = ~np.isnan(beliefs.bin_expected)
+    line = (beliefs.bin_expected[known], beliefs.bin_true[known])
+    panels[0].plot(*line, color=COLORS[0], marker="o", ms=5, label="model")
     panels[0].set(ylabel="Mean true digit", ylim=(-0.4, 9.4), yticks=range(10))
     panels[0].legend(frameon=False, loc="upper left")
-    panels[1].bar(range(10), beliefs.bin_count, color=GREY)
+    panels[1].bar(range(10), beliefs.bin_count, color=_GREY)
     panels[1].set(xlabel="Expected value of the digit (bins of width 1)", xticks=range(10), xlim=(-0.6, 9.6))
     return _with_counts(figure, panels, beliefs, beliefs.bin_count)
 
@@ -50,9 +53,9 @@ def draw_positions(beliefs: DigitBeliefs) -> Any:
     length = max(np.flatnonzero(beliefs.position_count), default=0) + 1
     last = len(beliefs.position_count)
     places = [str(place) if place < last else f"{place}+" for place in range(1, length + 1)]
-    panels[0].bar(range(length), np.nan_to_num(beliefs.position_error[:length]), color=ORANGE)
+    panels[0].bar(range(length), np.nan_to_num(beliefs.position_error[:length]), color=COLORS[1])
     panels[0].set(ylabel="Mean |expected value - true digit|", ylim=(0, None))
-    panels[1].bar(range(length), beliefs.position_count[:length], color=GREY)
+    panels[1].bar(range(length), beliefs.position_count[:length], color=_GREY)
     panels[1].set(xlabel="Position of the digit in its number, in number tokens from the left")
     panels[1].set_xticks(range(length), places)
     return _with_counts(figure, panels, beliefs, beliefs.position_count[:length])
@@ -71,12 +74,6 @@ def _two_panels() -> tuple[Any, Any]:
     for panel in panels[:, 0]:
         panel.set_axisbelow(True)
     return figure, panels[:, 0]
-
-
-def _filled(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Without the empty bins, so that the line goes on."""
-    known = ~np.isnan(x)
-    return x[known], y[known]
 
 
 def _with_counts(figure: Any, panels: Any, beliefs: DigitBeliefs, counts: Floats) -> Any:

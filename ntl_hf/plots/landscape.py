@@ -1,4 +1,4 @@
-"""The loss landscape: what each loss charges for every digit that the model could be certain of."""
+"""The loss landscape: every loss for each digit that the model could be certain of."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -10,8 +10,6 @@ SQUASH_FACTOR = 2.0
 # As the command names them: cross entropy, the number losses, and WAS with squashed distances.
 NAMES = ("ce", "was", "squashed", *(name for name in LOSSES if name != "was"))
 DEFAULT_NAMES = ("ce", "was", "squashed", "mse", "mae", "huber", "crps")
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_LINES, _MARKERS = ("-", "--", "-.", ":"), "osD^vP*"
 
 
 def check_landscape(names: Sequence[str], true_digit: int) -> None:
@@ -43,7 +41,8 @@ def landscape(names: Sequence[str], true_digit: int) -> dict[str, list[float]]:
 
     from .digit_losses import CE, DigitLosses
 
-    losses = DigitLosses({name: _settings(name) for name in names if name != CE})
+    squashed: dict[str, Any] = {"loss": "was", "squash_factor": SQUASH_FACTOR}
+    losses = DigitLosses({name: squashed if name == "squashed" else {"loss": name} for name in names if name != CE})
     return {name: losses(name, torch.eye(10), true_digit).tolist() for name in names}
 
 
@@ -56,12 +55,13 @@ def draw_landscape(names: Sequence[str] = DEFAULT_NAMES, true_digit: int = 4) ->
         ValueError: an unknown loss, or no digit.
     """
     found = landscape(names, true_digit)
-    from .panels import make_figure
+    from .panels import LINES, MARKERS, color, make_figure
 
     figure, [[panel]] = make_figure(1, 1)
     figure.set_size_inches(6.4, 4.8)
     for i, (label, heights) in enumerate(_lines(found).items()):
-        panel.plot(range(10), heights, label=label, alpha=0.85, ms=5, lw=1.8, **_look(i))
+        look = {"color": color(i), "marker": MARKERS[i % len(MARKERS)], "ls": LINES[i % len(LINES)]}
+        panel.plot(range(10), heights, label=label, alpha=0.85, ms=5, lw=1.8, **look)
     panel.axvline(true_digit, color="0.6", lw=0.8, zorder=0)
     panel.set(xlabel=f"Digit that the model is certain of; {true_digit} is true", xticks=range(10))
     panel.set(ylabel="Loss / its largest here", ylim=(-0.03, 1.05))
@@ -79,14 +79,3 @@ def _lines(found: dict[str, list[float]]) -> dict[str, list[float]]:
         f"{', '.join(names)} (at most {max(found[names[0]]):.2g})": [v / max(found[names[0]]) for v in found[names[0]]]
         for names in same.values()
     }
-
-
-def _settings(name: str) -> dict[str, Any]:
-    return {"loss": "was", "squash_factor": SQUASH_FACTOR} if name == "squashed" else {"loss": name}
-
-
-def _look(i: int) -> dict[str, Any]:
-    if i == 0:
-        return {"color": "black", "marker": _MARKERS[0]}
-    marker, line = _MARKERS[i % len(_MARKERS)], _LINES[i % len(_LINES)]
-    return {"color": _COLORS[(i - 1) % len(_COLORS)], "marker": marker, "ls": line}

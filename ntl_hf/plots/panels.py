@@ -1,10 +1,19 @@
-"""What all pictures have in common: panels without a frame, and a legend beside them."""
+"""The one style of all pictures: a palette, panels without a frame, and a legend beside them."""
 
 from collections.abc import Sequence
 from typing import Any
 
+# Okabe and Ito's colours for all kinds of sight, without the yellow, which is too light for lines.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = "osD^vP*"
+LINES = ("-", "--", "-.", ":")
 _PANEL = (4.6, 3.2)
 _LEGEND_WIDTH, _LEGEND_LINE = 2.2, 0.24
+
+
+def color(line: int) -> str:
+    """The colour of a line by its number: black for the first, which the others are compared with."""
+    return "black" if line == 0 else COLORS[(line - 1) % len(COLORS)]
 
 
 def make_figure(rows: int, columns: int, heights: Sequence[float] | None = None, **kwargs: Any) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What the pictures of an evaluation are made of: sums of fixed size for each row, from the head's output."""
+"""The sums that the pictures of an evaluation are made of, of fixed size for each row, from the head's output."""
 
 import torch
 from torch import Tensor
@@ -8,13 +8,7 @@ from ..losses.head_output import HeadOutput
 from ..losses.number_losses import neutral_inputs
 from ..tokens.number_layout.kinds import begins_word
 from ..tokens.number_vocab import NumberVocab
-
-DIGITS = 10
-# The last one stands for all that follow.
-POSITIONS = 8
-# Of each digit: row of the confusion; how often it is true. Of each bin of the expected value: count, sum of the
-# expected value, sum of the true one. Of each position: count, sum of the error.
-SHAPES = ((DIGITS, DIGITS), (DIGITS,), (DIGITS,), (DIGITS,), (DIGITS,), (POSITIONS,), (POSITIONS,))
+from .beliefs import DIGITS, POSITIONS
 
 
 class BeliefMeter:

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from transformers import TrainerCallback
 from transformers.integrations import TensorBoardCallback
@@ -51,16 +52,9 @@ def _log_to_tensorboard(pictures: Pictures, step: int, callbacks: Iterable[Train
             writer.flush()
 
 
-def _log_to_wandb(pictures: Pictures, step: int, callbacks: Iterable[TrainerCallback]) -> None:
-    import wandb
-
-    wandb.log(_media(pictures, wandb.Image, step))
-
-
-def _log_to_trackio(pictures: Pictures, step: int, callbacks: Iterable[TrainerCallback]) -> None:
-    import trackio
-
-    trackio.log(_media(pictures, trackio.Image, step))
+def _log_media(tracker: str, pictures: Pictures, step: int, callbacks: Iterable[TrainerCallback]) -> None:
+    library = import_module(tracker)
+    library.log({**{tag: library.Image(str(path)) for tag, path in pictures.items()}, _STEP: step})
 
 
 def _log_to_mlflow(pictures: Pictures, step: int, callbacks: Iterable[TrainerCallback]) -> None:
@@ -70,13 +64,9 @@ def _log_to_mlflow(pictures: Pictures, step: int, callbacks: Iterable[TrainerCal
         mlflow.log_artifact(str(path), artifact_path="plots")
 
 
-def _media(pictures: Pictures, image: Callable[[str], Any], step: int) -> dict[str, Any]:
-    return {**{tag: image(str(path)) for tag, path in pictures.items()}, _STEP: step}
-
-
 _LOGGERS: dict[str, Callable[[Pictures, int, Iterable[TrainerCallback]], None]] = {
     "tensorboard": _log_to_tensorboard,
-    "wandb": _log_to_wandb,
-    "trackio": _log_to_trackio,
+    "wandb": partial(_log_media, "wandb"),
+    "trackio": partial(_log_media, "trackio"),
     "mlflow": _log_to_mlflow,
 }

@@ -14,7 +14,7 @@ from ..data import final_answer
 from ..data.number_text import answer_number
 from ..decoding import NumberPrediction
 from ..evaluation import Score, check_libraries, number_right, score_answers, score_decoded, to_json
-from ..evaluation.decoded import decoded_columns
+from ..evaluation.answers import decoded_columns
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
 from ..evaluation.teacher_forced import TokenSums, score_sums
 from ..settings.redaction import redacted

@@ -7,7 +7,7 @@ import torch
 
 from ..decoding.formats import number_range
 from ..decoding.predict import CANDIDATES
-from ..evaluation.bootstrap import Resampling
+from ..evaluation.bootstrap import check_bootstrap
 from ..settings.config import FILE_NAME
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
@@ -96,7 +96,7 @@ class EvaluationArguments:
         for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams", "number_decoding_num"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
-        Resampling(self.confidence, self.resamples, self.seed)  # has checks of its own
+        check_bootstrap(self.confidence, self.resamples)
         if self.dtype not in (None, "auto") and not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
             raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
         self._check_sampling()

@@ -7,7 +7,7 @@ from peft import PeftConfig
 from torch import Tensor
 from transformers import Trainer, TrainingArguments, set_seed
 
-from ..decoding.model_cache import CACHE_NAMES
+from ..decoding.stepper import CACHE_NAMES
 from ..losses.head_output import IGNORE_INDEX
 from ..losses.labels import shift_labels
 from ..settings.config import NTLConfig

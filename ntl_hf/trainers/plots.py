@@ -9,8 +9,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ..losses.head_output import HeadOutput
 from ..plots import check_can_plot
-from ..plots.beliefs import DigitBeliefs
-from ..plots.files import FOLDER, numbers_path, save_pictures
+from ..plots.beliefs import FOLDER, DigitBeliefs, numbers_path, save_pictures
 from ..plots.sums import BeliefMeter
 from ..plots.trackers import PictureTrackers
 

@@ -187,7 +187,7 @@ def test_without_number_decoding_there_is_no_word_of_it(tmp_path):
         (["--per_device_eval_batch_size", "0"], "`per_device_eval_batch_size` must be 1 or more"),
         (["--dataset_test_split", "dev"], "not 'dev'"),
         (["--base_model_name_or_path", "x"], "is no adapter"),
-        (["--confidence", "95"], "confidence is 95"),
+        (["--confidence", "95"], "`confidence` must be between 0 and 1, such as 0.95, not 95"),
         (["--dtype", "foo"], "`dtype` is 'foo'"),
         (["--temperature", "0.5"], "are of sampling: add --do_sample true"),
         (["--max_new_token", "3"], "did you mean '--max_new_tokens'"),
@@ -199,7 +199,7 @@ def test_without_number_decoding_there_is_no_word_of_it(tmp_path):
             "give both, such as 0-10, or neither",
         ),
         (["--number_decoding", "mean", "--number_decoding_format", "0-9"], "give both, such as 0-10, or neither"),
-        ([*EXACT, "9"], "'9' is no range of numbers"),
+        ([*EXACT, "9"], "A range must be written as 0-10, 000-999, 0.0-9.9 or ' {0-10}', not '9'"),
         ([*EXACT, "0-9"], "The format '0' has no number after '####'"),
     ],
 )

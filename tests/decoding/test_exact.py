@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 
 from ntl_hf.decoding import NumberDecoder, number_range, predict_numbers
-from ntl_hf.decoding.exact import candidate_log_probs
-from ntl_hf.decoding.trie import Trie
+from ntl_hf.decoding.exact import build_trie, candidate_log_probs
 from tests.decoding.reference import PROMPTS, digit_case, log_prob
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model
 
@@ -31,8 +30,7 @@ def brute_force(model, tokenizer, prompts, answers, ends=(1,)):
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "t5", "bart"])
 def test_equals_every_candidate_alone(kind, batch_size):
     model, tokenizer = digit_case(kind)
-    trie = Trie.from_ids(ids_of(tokenizer, ANSWERS))
-    found = candidate_log_probs(model, tokenizer, PROMPTS, trie, [1], batch_size)
+    found = candidate_log_probs(model, tokenizer, PROMPTS, ids_of(tokenizer, ANSWERS), [1], batch_size)
     torch.testing.assert_close(found, brute_force(model, tokenizer, PROMPTS, ANSWERS), rtol=1e-9, atol=1e-9)
 
 
@@ -40,8 +38,7 @@ def test_equals_every_candidate_alone(kind, batch_size):
 def test_every_architecture_in_a_batch_and_alone(kind):
     """Caches, positions and padding of all kinds; some are without a cache that is known here."""
     model, tokenizer = tiny_model(kind).eval(), char_tokenizer()
-    trie = Trie.from_ids(ids_of(tokenizer, ANSWERS))
-    found = candidate_log_probs(model, tokenizer, PROMPTS, trie, [1], 4)
+    found = candidate_log_probs(model, tokenizer, PROMPTS, ids_of(tokenizer, ANSWERS), [1], 4)
     torch.testing.assert_close(found, brute_force(model, tokenizer, PROMPTS, ANSWERS), rtol=1e-4, atol=1e-4)
 
 
@@ -50,7 +47,7 @@ def test_an_adapter(kind):
     task = "SEQ_2_SEQ_LM" if kind == "t5" else "CAUSAL_LM"
     settings = LoraConfig(target_modules=["q", "v", "q_proj", "v_proj"], init_lora_weights=False, task_type=task)
     model, tokenizer = get_peft_model(tiny_model(kind), settings).eval(), char_tokenizer()
-    found = candidate_log_probs(model, tokenizer, PROMPTS, Trie.from_ids(ids_of(tokenizer, ANSWERS)), [1], 4)
+    found = candidate_log_probs(model, tokenizer, PROMPTS, ids_of(tokenizer, ANSWERS), [1], 4)
     torch.testing.assert_close(found, brute_force(model, tokenizer, PROMPTS, ANSWERS), rtol=1e-4, atol=1e-4)
 
 
@@ -59,8 +56,7 @@ def test_an_adapter(kind):
 def test_any_set_of_candidates(answers, batch_size):
     model, tokenizer = digit_case("llama")
     answers = sorted(answers)
-    trie = Trie.from_ids(ids_of(tokenizer, answers))
-    found = candidate_log_probs(model, tokenizer, PROMPTS[:2], trie, [1], batch_size)
+    found = candidate_log_probs(model, tokenizer, PROMPTS[:2], ids_of(tokenizer, answers), [1], batch_size)
     torch.testing.assert_close(found, brute_force(model, tokenizer, PROMPTS[:2], answers), rtol=1e-9, atol=1e-9)
     assert float(found.exp().sum(-1).max()) <= 1 + 1e-12
 
@@ -114,6 +110,5 @@ def test_a_thousand_candidates_take_few_passes(batch_size, most):
 
 
 def test_a_trie_shares_what_candidates_begin_with():
-    trie = Trie.from_ids([[5], [5, 6], [5, 7], [8]])
-    assert len(trie.children) == 5 and trie.candidate == [-1, 0, 1, 2, 3] and trie.count == 4
-    assert trie.children[0] == {5: 1, 8: 4} and trie.children[1] == {6: 2, 7: 3}
+    below_five = {-1: 0, 6: {-1: 1}, 7: {-1: 2}}
+    assert build_trie([[5], [5, 6], [5, 7], [8]]) == {5: below_five, 8: {-1: 3}}

@@ -5,6 +5,7 @@ import torch
 
 import ntl_hf.decoding
 from ntl_hf.decoding import NumberDecoder, number_range, predict_numbers
+from ntl_hf.decoding.batches import longest_first
 from tests.decoding.reference import digit_case
 from tests.tiny import char_tokenizer, tiny_model
 
@@ -31,8 +32,8 @@ def test_no_prompts_no_predictions():
 
 
 WRONG = {
-    "risk": ({"risk": "median"}, "no risk 'median'; known are absolute, squared, zero_one"),
-    "candidates": ({"candidates": "beam"}, "no candidates 'beam'; known are samples, beams, exact"),
+    "risk": ({"risk": "median"}, "`risk` must be one of absolute, squared, zero_one, not 'median'"),
+    "candidates": ({"candidates": "beam"}, "`candidates` must be one of samples, beams, exact, not 'beam'"),
     "number": ({"num_candidates": 0}, "`num_candidates` must be 1 or more, not 0"),
     "tokens": ({"max_new_tokens": 0}, "`max_new_tokens` must be 1 or more, not 0"),
     "batch": ({"batch_size": -1}, "`batch_size` must be 1 or more, not -1"),
@@ -68,3 +69,10 @@ def test_the_names_are_there():
         assert getattr(ntl_hf.decoding, name).__name__ == name
     with pytest.raises(AttributeError, match="predict_number'"):
         _ = ntl_hf.decoding.predict_number
+
+
+@pytest.mark.parametrize(
+    ("equal_lengths", "batches"), [(False, [[3, 1], [4, 0], [2]]), (True, [[3], [1, 4], [0], [2]])]
+)
+def test_the_longest_rows_come_first_and_equal_ones_in_their_order(equal_lengths, batches):
+    assert list(longest_first([2, 3, 1, 7, 3], 2, "Rows", equal_lengths)) == batches

@@ -11,9 +11,7 @@ from transformers.modeling_outputs import CausalLMOutput
 
 from ntl_hf.decoding import stepper as stepper_module
 from ntl_hf.decoding.exact import candidate_log_probs
-from ntl_hf.decoding.model_cache import cache_argument, cache_of
-from ntl_hf.decoding.stepper import Stepper
-from ntl_hf.decoding.trie import Trie
+from ntl_hf.decoding.stepper import Stepper, cache_argument, cache_of
 from tests.decoding.reference import PROMPTS, digit_case, log_prob
 
 
@@ -116,7 +114,7 @@ def test_prompts_of_different_lengths_are_kept_apart_where_padding_would_be_read
     model.__class__ = WithoutPositions
     answers = tokenizer(["0", "17", "5"])["input_ids"]
     assert not Stepper(model, tokenizer).takes_padding
-    found = candidate_log_probs(model, tokenizer, [*PROMPTS, [5, 4]], Trie.from_ids(answers), [1], 4)
+    found = candidate_log_probs(model, tokenizer, [*PROMPTS, [5, 4]], answers, [1], 4)
     wanted = [[log_prob(model, prompt, ids) for ids in answers] for prompt in [*PROMPTS, [5, 4]]]
     torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64), rtol=1e-9, atol=1e-9)
 

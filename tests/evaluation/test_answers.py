@@ -86,11 +86,11 @@ def test_intervals_follow_the_settings() -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="no rows to score"):
         score_answers([], [])
-    with pytest.raises(ValueError, match="1 predictions for 2 references"):
+    with pytest.raises(ValueError, match="1 predictions, 2 references"):
         score_answers(["a"], ["a", "b"])
-    with pytest.raises(ValueError, match="1 predictions for 2 targets"):
+    with pytest.raises(ValueError, match="1 predictions, 1 references, 2 targets"):
         score_answers(["a"], ["a"], [1, 2])
-    with pytest.raises(ValueError, match="1 predictions for 0 answers"):
+    with pytest.raises(ValueError, match="1 predictions, 1 references, 1 targets, 0 answers"):
         score_answers(["a"], ["a"], [1], [])
     # By its place among all rows, the one without a target included.
     with pytest.raises(ValueError, match="target of row 2 is inf"):

@@ -10,19 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ntl_hf.evaluation import Score, score_numbers
-from ntl_hf.evaluation.bootstrap import (
-    Array,
-    Resampling,
-    Sample,
-    mean,
-    score,
-)
-from ntl_hf.evaluation.regression import METRICS
+from ntl_hf.evaluation.bootstrap import Array, mean, score
+from ntl_hf.evaluation.regression import REGRESSION_METRICS
 
 
 def test_as_scipy() -> None:
     data = np.random.default_rng(1).exponential(size=300)
-    ours = score(Sample(mean, (data,)), Resampling(0.9, 20_000, seed=5))
+    ours = score(mean, [data], 0.9, 20_000, seed=5)
     theirs = stats.bootstrap((data,), np.mean, confidence_level=0.9, n_resamples=20_000, method="percentile", rng=6)
     interval = theirs.confidence_interval
     # Two seeds differ by the noise of a percentile, a few hundredths of the standard error.
@@ -31,14 +25,14 @@ def test_as_scipy() -> None:
     assert (ours.low, ours.high) == pytest.approx((interval.low, interval.high), abs=noise)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", REGRESSION_METRICS)
 def test_every_column_is_answered_as_if_alone(name: str) -> None:
     """A resample's metric is the metric of its rows, whatever else is in the batch."""
     generator = np.random.default_rng(2)
     targets = np.round(generator.normal(0, 10, 40)) + 0.5
     predicted = np.round(targets + generator.normal(0, 3, 40))
     indices = generator.integers(40, size=(40, 6))
-    function = METRICS[name].function
+    function = REGRESSION_METRICS[name].function
     together = function(predicted[indices], targets[indices])
     alone = [function(predicted[rows][:, None], targets[rows][:, None])[0] for rows in indices.T]
     assert together == pytest.approx(alone, rel=1e-12)
@@ -49,7 +43,7 @@ def test_an_interval_of_95_percent_covers_in_about_95_percent() -> None:
     generator = np.random.default_rng(4)
     covered = 0
     for seed in range(300):
-        interval = score(Sample(mean, (generator.normal(7, 2, 100),)), Resampling(0.95, 400, seed))
+        interval = score(mean, [generator.normal(7, 2, 100)], 0.95, 400, seed)
         assert interval.low is not None
         assert interval.high is not None
         covered += interval.low <= 7 <= interval.high
@@ -72,7 +66,7 @@ def test_a_wider_interval_holds_a_narrower_and_more_rows_narrow_it() -> None:
     data = np.random.default_rng(8).normal(size=4000)
 
     def width(rows: int, confidence: float) -> float:
-        made = score(Sample(mean, (data[:rows],)), Resampling(confidence))
+        made = score(mean, [data[:rows]], confidence)
         assert made.low is not None
         assert made.high is not None
         return made.high - made.low
@@ -82,13 +76,13 @@ def test_a_wider_interval_holds_a_narrower_and_more_rows_narrow_it() -> None:
 
 
 def test_equal_seeds_give_equal_intervals() -> None:
-    sample = Sample(mean, (np.arange(50.0),))
-    assert score(sample, Resampling(seed=1)) == score(sample, Resampling(seed=1))
-    assert score(sample, Resampling(seed=1)) != score(sample, Resampling(seed=2))
+    columns = [np.arange(50.0)]
+    assert score(mean, columns, seed=1) == score(mean, columns, seed=1)
+    assert score(mean, columns, seed=1) != score(mean, columns, seed=2)
 
 
 def test_batches_of_resamples_do_not_repeat_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = Sample(mean, (np.random.default_rng(0).normal(size=50),))
+    columns = [np.random.default_rng(0).normal(size=50)]
     seen: list[float] = []
 
     def spy(column: Array) -> Array:
@@ -96,14 +90,14 @@ def test_batches_of_resamples_do_not_repeat_each_other(monkeypatch: pytest.Monke
         return mean(column)
 
     monkeypatch.setattr("ntl_hf.evaluation.bootstrap._CELLS", 50 * 7)
-    score(Sample(spy, sample.columns), Resampling(resamples=100))
+    score(spy, columns, resamples=100)
     # The value, then 100 resamples, all different.
     assert len(seen) == len(set(seen)) == 101
 
 
 @pytest.mark.parametrize("column", [[3.0], [1.0] * 20, [0.0] * 20], ids=["one row", "all right", "all wrong"])
 def test_resamples_that_all_agree_give_no_interval(column: list[float]) -> None:
-    assert score(Sample(mean, (np.array(column),)), Resampling()) == Score(column[0])
+    assert score(mean, [np.array(column)]) == Score(column[0])
 
 
 def _undefined_in(share: float) -> Callable[[Array], Array]:
@@ -120,22 +114,22 @@ def _undefined_in(share: float) -> Callable[[Array], Array]:
 
 def test_an_interval_needs_nearly_all_resamples_to_be_defined() -> None:
     column = np.arange(10.0)
-    assert score(Sample(_undefined_in(0.04), (column,)), Resampling()).low is not None
-    assert score(Sample(_undefined_in(0.06), (column,)), Resampling()) == Score(4.5)
+    assert score(_undefined_in(0.04), [column]).low is not None
+    assert score(_undefined_in(0.06), [column]) == Score(4.5)
 
 
 def test_no_resamples_no_interval_and_undefined_no_interval() -> None:
     column = np.arange(10.0)
-    assert score(Sample(mean, (column,)), Resampling(resamples=0)) == Score(4.5)
-    assert math.isnan(score(Sample(mean, (np.array([]),)), Resampling()).value)
+    assert score(mean, [column], resamples=0) == Score(4.5)
+    assert math.isnan(score(mean, [np.array([])]).value)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, -0.5])
 def test_a_confidence_is_a_fraction(confidence: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        Resampling(confidence=confidence)
+        score(mean, [np.arange(3.0)], confidence)
 
 
 def test_resamples_are_not_negative() -> None:
     with pytest.raises(ValueError, match="0 \\(no intervals\\) or more"):
-        Resampling(resamples=-1)
+        score(mean, [np.arange(3.0)], resamples=-1)

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntl_hf.decoding.weighted import crps, weighted_quantile
+from ntl_hf.decoding.distribution import weighted_quantile
 from ntl_hf.evaluation import score_distributions
-from ntl_hf.evaluation.calibration import central_interval
-from ntl_hf.evaluation.digit_calibration import calibration_gaps, score_calibration
+from ntl_hf.evaluation.calibration import central_interval, crps
+from ntl_hf.evaluation.teacher_forced import calibration_gaps, score_calibration
 
 PAIRS = st.dictionaries(st.integers(-30, 30), st.integers(1, 9), min_size=1, max_size=8)
 
@@ -72,7 +72,7 @@ def test_a_calibrated_forecaster_covers_as_often_as_it_says():
 def test_nothing_to_score():
     scores = score_distributions([[]], [[]], [1.0])
     assert all(math.isnan(score.value) for score in scores.values()) and central_interval([], []) is None
-    with pytest.raises(ValueError, match="1 rows of values, 0 of weights and 1 targets"):
+    with pytest.raises(ValueError, match="1 values, 0 weights, 1 targets"):
         score_distributions([[1]], [], [1])
 
 

@@ -20,5 +20,5 @@ def test_as_generated_numbers_are_scored():
 
 
 def test_lengths_that_differ():
-    with pytest.raises(ValueError, match="0 predictions for 1 targets"):
+    with pytest.raises(ValueError, match="0 predictions, 1 targets"):
         score_decoded([], [1.0])

@@ -151,7 +151,7 @@ def test_all_wrong_is_no_crash() -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(ValueError, match="2 predicted numbers for 1 targets"):
+    with pytest.raises(ValueError, match="2 predictions, 1 targets"):
         score_numbers([1, 2], [1])
     with pytest.raises(ValueError, match="target of row 1 is nan"):
         score_numbers([1, 2], [1, math.nan])

@@ -5,6 +5,7 @@ import math
 from rich.console import Console
 
 from ntl_hf.evaluation import Score, to_markdown, to_table
+from ntl_hf.evaluation.table import markdown_table, rich_table
 
 SCORES = {"rows": Score(1319), "mae": Score(2.34567, 1.0, 12345.6), "r2": Score(math.nan)}
 
@@ -29,3 +30,12 @@ def test_terminal() -> None:
     assert "90 % interval" in text
     assert "1319" in text
     assert "1 to 1.235e+04" in text
+
+
+def test_cells_do_not_break_out_of_a_table() -> None:
+    table = markdown_table(["name", "rows"], [["a|b\nc", 7], ["", None]], right_aligned=["rows"])
+    assert table == "| name | rows |\n| --- | ---: |\n| a\\|b c | 7 |\n|  | None |"
+    console = Console(width=40)
+    with console.capture() as captured:
+        console.print(rich_table("[x]", ["[bold]"], [["[red]7[/red]"]]))
+    assert all(text in captured.get() for text in ("[x]", "[bold]", "[red]7[/red]"))

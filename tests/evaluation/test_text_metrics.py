@@ -85,5 +85,5 @@ def test_empty_texts_are_no_crash(empty: tuple[list[str], list[str]]) -> None:
 
 
 def test_lengths_that_differ_are_named() -> None:
-    with pytest.raises(ValueError, match="1 predictions for 2 references"):
+    with pytest.raises(ValueError, match="1 predictions, 2 references"):
         score_texts(["a"], ["a", "b"])

@@ -70,7 +70,7 @@ def test_every_picture_says_where_it_is_from(name, beliefs, tmp_path):
 
 @pytest.mark.parametrize("name", DRAWERS)
 def test_a_set_without_digits_is_drawn_too(name, tmp_path):
-    from ntl_hf.plots.sums import SHAPES
+    from ntl_hf.plots.beliefs import SHAPES
 
     nothing = [0.0] * sum(int(np.prod(shape)) for shape in SHAPES)
     DRAWERS[name](DigitBeliefs.from_sums(nothing, 0, "eval")).savefig(tmp_path / "a.png")

@@ -8,7 +8,7 @@ import torch
 from transformers import GenerationConfig
 
 from ntl_hf.decoding import NumberDecoder, predict_numbers
-from ntl_hf.decoding.generated import beam_texts, sample_texts
+from ntl_hf.decoding.generate import beam_texts, sample_texts
 from tests.decoding.reference import PROMPTS, digit_case, log_prob
 
 KINDS = ("llama", "t5")
