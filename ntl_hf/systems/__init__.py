@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..trainers.model_systems import register_systems
+
 if TYPE_CHECKING:
     from ..tokens.placed_digits import NumberTokens
     from .adapted import register_for
@@ -57,6 +59,9 @@ __all__ = [
     "write_numbers",
     "xval_tokenizer",
 ]
+
+# Also named in the metadata of the package, where those who never import this are found.
+register_systems(lambda: import_module(".registration", __name__).SYSTEMS)
 
 
 def __getattr__(name: str) -> Any:

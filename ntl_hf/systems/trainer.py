@@ -19,10 +19,9 @@ from ..trainers.quantized import keep_differentiable
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
-from .card import system_section
 from .collate import NumberCollator
-from .mixing import check_adapter
 from .number_checks import check_number_dataset, check_numbers
+from .registration import check_adapter, system_section
 from .regression_head.model import is_regression_head
 from .scaling import NumberScaling
 from .xval.mixin import check_settings

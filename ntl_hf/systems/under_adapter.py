@@ -8,16 +8,12 @@ from typing import Any
 from transformers import AutoConfig, PretrainedConfig
 
 from ..tokens.placed_digits import NumberTokens
+from ..trainers.model_systems import is_system
 from .adapted import register_for, system_of
 from .regression_head.model import is_regression_head, load_regression_head
 from .regression_transformer.model import load_regression_transformer
 from .scaling import NumberScaling
 from .xval.model import load_xval
-
-
-def is_system(config: PretrainedConfig) -> bool:
-    """Whether a model is more than its base model: a Regression Transformer, xVal or a regression head."""
-    return system_of(config) is not None or is_regression_head(config)
 
 
 def saved_system(adapter: str, **hub_options: Any) -> PretrainedConfig | None:

@@ -8,10 +8,9 @@ from typing import Any
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
 from ..settings.redaction import keep_out_of_files
-from ..systems.adapted import system_of
-from ..systems.card import system_section
 from .model_card import CITATION, TAGS, finish_card, is_from_folder, read_facts, section
 from .model_kind import check_has_config
+from .model_systems import card_sections
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +41,7 @@ class NTLCardMixin:
 
     def _card_parts(self) -> tuple[str, str]:
         """What the model is and was trained with, and the paper to cite."""
-        system = system_of(self.model.config)
-        about = section(self._recorded_config)
-        return (about if system is None else f"{system_section(system, self.model.config)}\n{about}"), CITATION
+        return "\n".join([*card_sections(self.model.config), section(self._recorded_config)]), CITATION
 
     def _own_tags(self) -> tuple[str, ...]:
         # A run with weight 0 is a baseline.

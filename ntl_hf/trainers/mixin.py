@@ -21,7 +21,6 @@ from ..losses.labels import follow_virtual_tokens, shift_labels
 from ..losses.objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
 from ..settings.arguments import resolve_ntl_config
 from ..settings.config import NTLConfig
-from ..systems.mixing import check_adapter, check_token_model
 from ..tokens.number_layout import NumberSyntax
 from ..tokens.number_vocab import NumberVocab
 from .callback import NTLCallback
@@ -44,6 +43,7 @@ from .lora import has_virtual_positions
 from .metric_checks import check_best_metric
 from .model_checks import check_head
 from .model_kind import check_language_model
+from .model_systems import check_model
 from .plots import NTLPlotsMixin
 from .precision_checks import warn_of_slow_training
 from .quantized import keep_differentiable
@@ -80,9 +80,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_parallelism(self)
         check_fsdp_in_force(self)
         check_loss_func(self)
-        check_token_model(self.model.config, self.processing_class)
+        check_model(self.model, self.processing_class)
         check_language_model(self.model)
-        check_adapter(self.model)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.

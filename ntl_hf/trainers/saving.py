@@ -12,7 +12,6 @@ import torch
 from transformers import AutoTokenizer
 
 from ..settings.config import FILE_NAME, NTLConfig
-from ..systems.under_adapter import is_system
 from .cards import NTLCardMixin
 from .checkpoints import (
     begin_checkpoint,
@@ -25,6 +24,7 @@ from .checkpoints import (
 )
 from .checks import check_same_everywhere
 from .interrupt import InterruptCallback
+from .model_systems import is_system
 from .resume_checks import (
     check_files,
     check_same_deepspeed,
