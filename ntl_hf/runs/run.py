@@ -10,6 +10,7 @@ from typing import Any
 from transformers import TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
+from ..trainers.cards import what_is_left
 from ..trainers.checkpoints import (
     checkpoint_problem,
     holds_final_model,
@@ -129,7 +130,7 @@ def _save(trainer: Any, result: TrainOutput) -> None:
     finished, folder = trainer.finished_checkpoint is not None, Path(trainer.args.output_dir)
     if finished and holds_final_model(folder, result.global_step):
         if trainer.args.push_to_hub and trainer.accelerator.is_main_process:
-            logger.warning("Nothing was pushed. %s", trainer._what_is_left())
+            logger.warning("Nothing was pushed. %s", what_is_left(trainer))
         return
     card = _card_of(folder, result.global_step) if finished else None
     trainer.save_model(_internal_call=True)  # without a push

@@ -5,23 +5,22 @@ from typing import Any
 import torch
 from peft import PeftConfig
 from torch import Tensor
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import Trainer
 
 from ..decoding.model_cache import CACHE_NAMES
 from ..losses.head_output import IGNORE_INDEX
 from ..losses.labels import shift_labels
-from ..settings.config import NTLConfig
 from ..trainers.checks import check_fsdp_in_force, check_parallelism
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
-from ..trainers.precision_checks import warn_of_slow_training
 from ..trainers.quantized import keep_differentiable
+from ..trainers.run_record import RunRecord
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
 from .collate import NumberCollator
 from .number_checks import check_number_dataset, check_numbers
-from .registration import check_adapter, system_section
+from .registration import check_adapter
 from .regression_head.model import is_regression_head
 from .scaling import NumberScaling
 from .xval.mixin import check_settings
@@ -53,9 +52,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
 
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
         if peft_config is not None:
-            # The Trainer sets it too late for the adapter's weights.
-            set_seed(getattr(args[0] if args else kwargs.get("args"), "seed", TrainingArguments.seed))
-            model = with_adapter(model, peft_config)
+            model = with_adapter(model, peft_config, args[0] if args else kwargs.get("args"))
         if len(args) < 2 and kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = NumberCollator(kwargs["processing_class"])
         super().__init__(model, *args, **kwargs)
@@ -66,8 +63,6 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         self.system = _system(self)
         # Without this, the Trainer does not count the labels of the step.
         self.model_accepts_loss_kwargs = True
-        # For the saving mixin: nothing of the number loss is in force.
-        self.ntl_config, self._balance = NTLConfig(weight=0), None
         self._parts: Tensor | None = None
         self._steps, self._first_batch_checked = 0, False
 
@@ -89,16 +84,6 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         dataset, collate = self._rows_and_collator()
         check_number_dataset(dataset, collate, self._vocab_size)
         check_best_metric(self)
-
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As `NTLSavingMixin.train`.
-
-        Raises:
-            ValueError: see there, and `check_training_data`.
-        """
-        self.check_training_data()
-        warn_of_slow_training(self)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
         super()._begin_attempt(checkpoint, is_first)
@@ -191,7 +176,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             predictions = scaling.unscale(predictions.squeeze(-1))
         return loss, predictions, labels
 
-    # ---- The log and the card ----
+    # ---- The log and the record ----
 
     def _note_parts(self, outputs: Any) -> None:
         if self.model.training:
@@ -207,12 +192,8 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             self._parts, self._steps = None, 0
         super().log(logs, start_time)
 
-    def _card_parts(self) -> tuple[str, str]:
-        # Not the mixin's, which tells of the number loss.
-        return system_section(self.system, self.model.config), ""
-
-    def _own_tags(self) -> tuple[str, ...]:
-        return (self.system.replace("_", "-"),)
+    def _run_record(self) -> RunRecord:
+        return RunRecord(None, tags=(self.system.replace("_", "-"),))
 
 
 def _system(trainer: Any) -> str:

@@ -45,8 +45,8 @@ from .model_checks import check_head
 from .model_kind import check_language_model
 from .model_systems import check_model
 from .plots import NTLPlotsMixin
-from .precision_checks import warn_of_slow_training
 from .quantized import keep_differentiable
+from .run_record import RunRecord
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -182,15 +182,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             check_layouts(labels, self.objective.syntax, self.ntl_config, is_all)
         check_best_metric(self, (*COMPONENT_NAMES, *self.objective.term_names))
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As `NTLSavingMixin.train`.
-
-        Raises:
-            ValueError: see there, and `check_training_data`.
-        """
-        self.check_training_data()
-        warn_of_slow_training(self)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
+    def _run_record(self) -> RunRecord:
+        return RunRecord(self.ntl_config, () if self._balance is None else (self._balance,))
 
     def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
         super()._begin_attempt(checkpoint, is_first)
