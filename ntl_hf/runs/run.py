@@ -12,6 +12,7 @@ from transformers.trainer_utils import TrainOutput
 
 from ..trainers.cards import what_is_left
 from ..trainers.checkpoints import (
+    CHECKPOINTS,
     checkpoint_problem,
     holds_final_model,
     holds_state,
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 # What a finished run leaves in its folder, and one that was going on.
 RUN_MARKS = ("*.safetensors", "adapter_config.json", "trainer_state.json")
-CHECKPOINTS = "checkpoint-*"
 
 
 @contextmanager
@@ -93,8 +93,8 @@ def check(trainer: Any) -> None:
         trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
 
 
-def tell_card(trainer: Any, data_args: Any, model_args: Any) -> None:
-    """Tell the model card what the trainer cannot see: what the data are called, and that the weights were random."""
+def set_card_info(trainer: Any, data_args: Any, model_args: Any) -> None:
+    """Set what the card tells and the trainer cannot see: the name of the data, and that the weights were random."""
     trainer.data_name = data_args.dataset_name or data_args.task
     if model_args.from_scratch:
         # Nothing of the model that is named here is in the weights: it is no base model.

@@ -1,4 +1,4 @@
-"""`NumberSystems`: what the trainers are told of the systems of this room.
+"""The systems of this room as the trainers know them, by the functions that `ModelSystems` names.
 
 That is which models are theirs, what must not be mixed (a model of one system with the tokens or the trainer of
 another), and what a model card says of them.
@@ -10,10 +10,9 @@ from transformers import PretrainedConfig
 
 from ..tokens.placed_digits import NumberTokens, has_number_tokens
 from .adapted import system_of
-from .regression_head.model import is_regression_head
-from .xval.values import NUM_TOKEN
+from .regression_head import is_regression_head
+from .xval.text import NUM_TOKEN
 
-_HEADING = "## Number system"
 _ABOUT = {
     "xval": (
         "xVal ([Golkar et al. 2023](https://arxiv.org/abs/2310.02989)): every number is the token `[NUM]`, scaled by "
@@ -86,30 +85,21 @@ def check_adapter(model: Any) -> None:
         )
 
 
-def system_section(system: str, config: Any) -> str:
-    """The section as Markdown: which system a model is, and with which settings.
+def is_system(config: PretrainedConfig) -> bool:
+    """Whether a model is a Regression Transformer, xVal or a regression head."""
+    return system_name(config) is not None
 
-    Args:
-        system: "xval", "regression_head" or "regression_transformer".
-        config: of the model.
-    """
+
+def check_model(model: Any, tokenizer: Any) -> None:
+    """Raise `ValueError` as `check_token_model` and `check_adapter` do."""
+    check_token_model(model.config, tokenizer)
+    check_adapter(model)
+
+
+def card_section(config: PretrainedConfig) -> str:
+    """Which system a model is and with which settings, as Markdown; empty for other models."""
+    system = system_name(config)
+    if system is None:
+        return ""
     rows = "\n".join(f"| `{name}` | {getattr(config, name)} |" for name in _SETTINGS if hasattr(config, name))
-    return f"{_HEADING}\n\n{_ABOUT[system]}\n\n| setting | value |\n|---|---|\n{rows}\n"
-
-
-class NumberSystems:
-    """See `ntl_hf.trainers.model_systems.ModelSystems`."""
-
-    def is_system(self, config: PretrainedConfig) -> bool:
-        return system_name(config) is not None
-
-    def check_model(self, model: Any, tokenizer: Any) -> None:
-        check_token_model(model.config, tokenizer)
-        check_adapter(model)
-
-    def card_section(self, config: PretrainedConfig) -> str:
-        system = system_name(config)
-        return "" if system is None else system_section(system, config)
-
-
-SYSTEMS = NumberSystems()
+    return f"## Number system\n\n{_ABOUT[system]}\n\n| setting | value |\n|---|---|\n{rows}\n"

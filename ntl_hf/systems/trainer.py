@@ -18,12 +18,11 @@ from ..trainers.run_record import RunRecord
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
-from .collate import NumberCollator
-from .number_checks import check_number_dataset, check_numbers
+from .number_rows import NumberCollator, check_number_dataset, check_numbers
 from .registration import check_adapter
-from .regression_head.model import is_regression_head
-from .scaling import NumberScaling
-from .xval.mixin import check_settings
+from .regression_head import is_regression_head
+from .scaling import scaling_of
+from .xval.mixin import check_settings, router_loss
 
 # Outputs that are no rows of a prediction.
 _NO_PREDICTIONS = ["token_loss", "number_loss", "aux_loss", "router_logits", "encoder_last_hidden_state", *CACHE_NAMES]
@@ -134,33 +133,25 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
     ) -> Any:
         """The loss of a batch, as its share of the step's: `num_items_in_batch` are the two counts of the step."""
         scale = 1 if num_items_in_batch is None else self._process_scale
-        counts = self._own_counts(inputs) if num_items_in_batch is None else num_items_in_batch
+        counts = num_items_in_batch
+        if counts is None:
+            counts = torch.stack([(each != IGNORE_INDEX).sum() for each in self._counted(inputs)])
         # A step without numbers is a zero and not 0 / 0.
         labels, numbers = torch.as_tensor(counts, device=self.args.device).clamp(min=1)
         if self._is_head:
             outputs = model(**{name: value for name, value in inputs.items() if name != "labels"})
-            loss = self._squared_error(outputs["logits"], inputs["labels"]) / numbers
+            predictions = outputs["logits"].float().squeeze(-1)
+            targets = scaling_of(self.model.config).scale(inputs["labels"].to(predictions.device))
+            loss = (predictions - targets).square().sum() / numbers
         else:
             outputs = model(**inputs, num_items_in_batch=labels, num_numbers_in_batch=numbers)
-            router_loss = self._router_loss(outputs)
             # A mean over the micro-batch, which no count of the step divides.
             steps = self.current_gradient_accumulation_steps if self.model.training else 1
-            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss
-            self._note_parts(outputs)
+            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss(self.model.config, outputs)
+            if self.model.training:
+                parts = torch.stack([outputs["token_loss"], outputs["number_loss"]]).detach().float()
+                self._parts = parts if self._parts is None else self._parts + parts
         return (scale * loss, outputs) if return_outputs else scale * loss
-
-    def _router_loss(self, outputs: Any) -> Tensor | float:
-        """What the balance of a mixture's experts adds to xVal's loss."""
-        config, aux_loss = self.model.config, outputs.get("aux_loss")
-        coefficient = getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
-        return 0.0 if aux_loss is None else coefficient * aux_loss
-
-    def _own_counts(self, inputs: dict[str, Any]) -> Tensor:
-        return torch.stack([(each != IGNORE_INDEX).sum() for each in self._counted(inputs)])
-
-    def _squared_error(self, logits: Tensor, targets: Tensor) -> Tensor:
-        scaling = NumberScaling.from_dict(self.model.config.number_scaling)
-        return (logits.float().squeeze(-1) - scaling.scale(targets.to(logits.device))).square().sum()
 
     def prediction_step(
         self,
@@ -172,16 +163,10 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         keys = [*(ignore_keys or ()), *_NO_PREDICTIONS]
         loss, predictions, labels = super().prediction_step(model, inputs, prediction_loss_only, keys)
         if self._is_head and predictions is not None:
-            scaling = NumberScaling.from_dict(self.model.config.number_scaling)
-            predictions = scaling.unscale(predictions.squeeze(-1))
+            predictions = scaling_of(self.model.config).unscale(predictions.squeeze(-1))
         return loss, predictions, labels
 
     # ---- The log and the record ----
-
-    def _note_parts(self, outputs: Any) -> None:
-        if self.model.training:
-            parts = torch.stack([outputs["token_loss"], outputs["number_loss"]]).detach().float()
-            self._parts = parts if self._parts is None else self._parts + parts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self._parts is not None:
@@ -204,7 +189,7 @@ def _system(trainer: Any) -> str:
         )
     config = trainer.model.config
     if is_regression_head(config):
-        NumberScaling.from_dict(config.number_scaling)
+        scaling_of(config)
         return "regression_head"
     if system_of(config) == "xval":
         check_settings(config.num_token_id, config.number_weight, config.number_scaling)

@@ -7,7 +7,8 @@ from typing import Any
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from .model_card import finish_card, read_facts
+from .checkpoints import CHECKPOINTS
+from .model_card import CardFacts, finish_card
 from .run_record import RunRecord
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class CardNotes:
     def finish(self, trainer: Any, record: RunRecord, path: Path) -> None:
         """Complete a card that transformers, TRL or peft wrote for `trainer`."""
         own = (*record.card_tags, *getattr(trainer, "_tag_names", ()))
-        facts = read_facts(
+        facts = CardFacts(
             trainer, {*self.tags, *own, "generated_from_trainer"}, trainer.data_name, self.dataset_ids, self.was_folder
         )
         finish_card(path, facts, *record.card_text(trainer.model.config))
@@ -55,7 +56,7 @@ def what_is_left(trainer: Any) -> str:
         return "There is no repository to push to, and nothing was saved; `trainer.save_model()` saves the model."
     return (
         f"The trained model and its card are saved in {folder}: push them with `trainer.push_to_hub()`, or later "
-        f"with `hf upload {name} {folder} --exclude 'checkpoint-*'`."
+        f"with `hf upload {name} {folder} --exclude '{CHECKPOINTS}'`."
     )
 
 

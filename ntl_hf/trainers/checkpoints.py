@@ -1,4 +1,4 @@
-"""Which checkpoints are whole: a manifest, written last, lists the files of each with their sizes."""
+"""Checkpoint folders: a manifest, written last, lists the files of each with their sizes, and tells whole ones."""
 
 import json
 import logging
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "checkpoint_manifest.json"
 _PREFIX, _REMOVED = "checkpoint-", "removed-"
+CHECKPOINTS = f"{_PREFIX}*"
 # What the stock trainer writes last, of a checkpoint and of a model.
 STATE, LAST_OF_MODEL = "trainer_state.json", "training_args.bin"
 
@@ -113,7 +114,7 @@ def checkpoint_problem(folder: str | Path) -> str | None:
 
 def list_checkpoints(output_dir: str | Path) -> list[Path]:
     """The checkpoint folders of a run, whole or not, from the last step to the first."""
-    folders = [path for path in Path(output_dir).glob(f"{_PREFIX}*") if path.is_dir() and step_of(path) >= 0]
+    folders = [path for path in Path(output_dir).glob(CHECKPOINTS) if path.is_dir() and step_of(path) >= 0]
     return sorted(folders, key=step_of, reverse=True)
 
 

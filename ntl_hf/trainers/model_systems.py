@@ -14,7 +14,7 @@ GROUP = "ntl_hf.model_systems"
 
 
 class ModelSystems(Protocol):
-    """What a package tells of its systems; they are told by the config alone."""
+    """What a package, or a module of it, tells of its systems; a model is known as one by its config."""
 
     def is_system(self, config: Any) -> bool:
         """Whether a model is of one of the systems, so that its config has to lie beside an adapter of it."""

@@ -1,4 +1,4 @@
-"""What a checkpoint must share with the run that resumes it; else the stock trainers fail late, or go on quietly."""
+"""Checks of a checkpoint against the run that resumes it, where the stock trainers fail late or go on quietly."""
 
 import logging
 import math

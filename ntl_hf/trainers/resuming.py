@@ -1,4 +1,4 @@
-"""Where a resumed run goes on in its data: `PassOrder`, the order of the pass it was in, and its place in a stream."""
+"""The place in its data where a resumed run goes on: `PassOrder`, the order of its pass, and the place in a stream."""
 
 import logging
 import math

@@ -11,13 +11,13 @@ import torch
 from peft import PromptTuningConfig, get_peft_model
 
 from ntl_hf import NTLTrainer, NumberVocab
-from ntl_hf.systems.regression_head.model import load_regression_head
+from ntl_hf.systems.regression_head import load_regression_head
 from ntl_hf.systems.regression_transformer.model import load_regression_transformer
+from ntl_hf.systems.regression_transformer.places import place_value_vocab
 from ntl_hf.systems.regression_transformer.tokenizer import regression_transformer_tokenizer
-from ntl_hf.systems.regression_transformer.vocab import place_value_vocab
 from ntl_hf.systems.scaling import NumberScaling
 from ntl_hf.systems.xval.model import load_xval
-from ntl_hf.systems.xval.tokenizer import xval_tokenizer
+from ntl_hf.systems.xval.text import xval_tokenizer
 from ntl_hf.tokens.placed_digits import NumberTokens, has_number_tokens
 from ntl_hf.trainers import model_systems
 from tests.build import make_trainer
