@@ -85,6 +85,7 @@ def run_finished(args: argparse.Namespace) -> int:
 def _draw_run(folder: Path, output: Path | None, every_step: bool) -> Iterator[Path]:
     from ..plots.beliefs import FOLDER, load_numbers, save_pictures
     from ..plots.curves import draw_curves, find_state, read_curves
+    from ..trainers.checkpoints import CHECKPOINTS
 
     if not folder.is_dir():
         raise ValueError(f"there is no folder '{folder}'.")
@@ -92,7 +93,7 @@ def _draw_run(folder: Path, output: Path | None, every_step: bool) -> Iterator[P
     if state is None:
         raise ValueError(f"'{folder}' has no `trainer_state.json`, nor has a checkpoint in it: is it a run's folder?")
     # A checkpoint is left as it is: its curves lie beside those of the run, whose evaluations go further than its own.
-    is_checkpoint = folder.name.startswith("checkpoint-")
+    is_checkpoint = folder.match(CHECKPOINTS)
     kept = (folder.parent if is_checkpoint else folder) / FOLDER
     curves, numbers = read_curves(state), [] if is_checkpoint else load_numbers(kept, every_step)
     output = kept if output is None else output

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings.config import FILE_NAME, NTLConfig
+from ..trainers.checkpoints import CHECKPOINTS
 from ..trainers.folder_lock import locked
 from .cells import Cell
 from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
@@ -80,7 +81,7 @@ def _read_training(cell: Cell) -> dict[str, Any] | None:
 
 
 def _check_is_ours(cell: Cell) -> None:
-    if cell.folder.is_file() or any(cell.folder.glob("*.safetensors")) or any(cell.folder.glob("checkpoint-*")):
+    if cell.folder.is_file() or any(cell.folder.glob("*.safetensors")) or any(cell.folder.glob(CHECKPOINTS)):
         raise ValueError(
             f"{cell.folder} holds something else than a cell of this comparison. Choose another `output_dir`."
         )

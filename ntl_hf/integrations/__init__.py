@@ -1,1 +1,1 @@
-"""Where the package meets other frameworks: one file each, imported only by who uses it."""
+"""Bridges to other frameworks: one file each, imported only by who uses it."""

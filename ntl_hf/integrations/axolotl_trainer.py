@@ -1,6 +1,5 @@
 """`NTLAxolotlTrainer`: Axolotl's trainer with the number loss."""
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 from axolotl.core.trainers import AxolotlTrainer
@@ -8,6 +7,7 @@ from axolotl.core.trainers.constants import TOKENS_STATE_FILE
 from transformers import Trainer
 
 from ..settings.config import NTLConfig
+from ..trainers.checkpoints import checkpoint_folder
 from ..trainers.plain import NTLPlainMixin
 
 
@@ -16,7 +16,7 @@ class _BelowAxolotl(NTLPlainMixin, Trainer):  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         # AxolotlTrainer has put its token counts into the folder, which is cleared when a checkpoint begins.
-        path = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}" / TOKENS_STATE_FILE
+        path = checkpoint_folder(self._get_output_dir(trial), self.state.global_step) / TOKENS_STATE_FILE
         self.accelerator.wait_for_everyone()
         keep = self.args.should_save and getattr(self.args, "include_tkps", False) and path.is_file()
         counts = path.read_text(encoding="utf-8") if keep else None

@@ -3,13 +3,11 @@
 from typing import Any
 
 from torch import Tensor
-from transformers import TrainingArguments
 
 from ..losses.labels import align_labels
 from ..settings.config import NTLConfig
 from ..trainers.checks import NO_LABELS
-from .batch_loss import BatchLoss
-from .weight_callback import WeightCallback
+from .batch_loss import BatchLossCallback
 
 
 def ntl_loss_func(
@@ -49,19 +47,17 @@ class NumberLossFunction:
         tokenizer, config, shift: as of `ntl_loss_func`.
 
     Attributes:
-        callback: for the `callbacks` of the same Trainer.
+        callback: for the `callbacks` of the same Trainer; it makes the loss.
         adds_number_loss: true, so that a trainer that adds the number loss itself can refuse this.
     """
 
     adds_number_loss = True
 
     def __init__(self, tokenizer: Any, config: NTLConfig | None = None, shift: bool | None = None) -> None:
-        self.callback = _LossFuncCallback(self, NTLConfig() if config is None else config)
-        self.batch_loss = BatchLoss(tokenizer, config, self.callback)
-        self._shift = shift
+        self.callback, self._shift = BatchLossCallback(tokenizer, config), shift
 
     def __call__(self, outputs: Any, labels: Tensor | None, num_items_in_batch: Tensor | int | None = None) -> Tensor:
-        """The loss of one micro-batch, see `BatchLoss`.
+        """The loss of one micro-batch, see `BatchLossCallback.batch_loss`.
 
         Args:
             outputs: of the model, with `logits` `[B, T, V]`.
@@ -70,24 +66,14 @@ class NumberLossFunction:
 
         Raises:
             ValueError: no labels, no logits, an auxiliary loss that would be dropped, outputs of an unknown class
-                without `shift`, and what `BatchLoss` raises.
+                without `shift`, and what `BatchLossCallback.batch_loss` raises.
         """
         logits = _logits_of(outputs)
         if labels is None:
             raise ValueError(NO_LABELS)
         shift = _shifts(outputs) if self._shift is None else self._shift
         aligned = align_labels(labels.to(logits.device), logits.shape[1], shift)
-        return self.batch_loss(logits, aligned, num_items_in_batch)
-
-
-class _LossFuncCallback(WeightCallback):
-    def __init__(self, function: NumberLossFunction, config: NTLConfig) -> None:
-        super().__init__(config)
-        self._function = function
-
-    def begin(self, args: TrainingArguments, model: Any, train_dataloader: Any) -> None:
-        """Raise `ValueError` for a trainer or data with which the loss would be wrong or have no effect."""
-        self.check(args, model, self._function.batch_loss.vocab, train_dataloader)
+        return self.callback.batch_loss(logits, aligned, num_items_in_batch)
 
 
 def _logits_of(outputs: Any) -> Tensor:

@@ -10,7 +10,9 @@ from typing import Any
 from transformers import TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
+from ..trainers.cards import what_is_left
 from ..trainers.checkpoints import (
+    CHECKPOINTS,
     checkpoint_problem,
     holds_final_model,
     holds_state,
@@ -26,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 # What a finished run leaves in its folder, and one that was going on.
 RUN_MARKS = ("*.safetensors", "adapter_config.json", "trainer_state.json")
-CHECKPOINTS = "checkpoint-*"
 
 
 @contextmanager
@@ -92,8 +93,8 @@ def check(trainer: Any) -> None:
         trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
 
 
-def tell_card(trainer: Any, data_args: Any, model_args: Any) -> None:
-    """Tell the model card what the trainer cannot see: what the data are called, and that the weights were random."""
+def set_card_info(trainer: Any, data_args: Any, model_args: Any) -> None:
+    """Set what the card tells and the trainer cannot see: the name of the data, and that the weights were random."""
     trainer.data_name = data_args.dataset_name or data_args.task
     if model_args.from_scratch:
         # Nothing of the model that is named here is in the weights: it is no base model.
@@ -129,7 +130,7 @@ def _save(trainer: Any, result: TrainOutput) -> None:
     finished, folder = trainer.finished_checkpoint is not None, Path(trainer.args.output_dir)
     if finished and holds_final_model(folder, result.global_step):
         if trainer.args.push_to_hub and trainer.accelerator.is_main_process:
-            logger.warning("Nothing was pushed. %s", trainer._what_is_left())
+            logger.warning("Nothing was pushed. %s", what_is_left(trainer))
         return
     card = _card_of(folder, result.global_step) if finished else None
     trainer.save_model(_internal_call=True)  # without a push

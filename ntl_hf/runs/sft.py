@@ -6,12 +6,12 @@ from typing import Any
 from datasets import Dataset
 
 from ..settings.arguments import NTLSFTConfig
-from ..systems.regression_transformer.encode import check_places
+from ..systems.regression_transformer.places import check_places
 from ..tokens.placed_digits import NumberTokens, has_number_tokens
 from ..trainers import NTLSFTTrainer
 from .data import DataArguments, load_data
 from .model import ModelArguments, NumberTokenArguments, load_config, lora_config
-from .run import check, claim_output_dir, tell_card
+from .run import check, claim_output_dir, set_card_info
 from .systems import SystemArguments
 from .systems.load import check_start, load_token_model, number_vocab
 
@@ -51,7 +51,7 @@ def build_trainer(
         number_vocab=number_vocab(loaded.tokenizer, system_args, args),
         peft_config=lora_config(loaded, model_args, token_args, args.ntl_digits_only),
     )
-    tell_card(trainer, data_args, model_args)
+    set_card_info(trainer, data_args, model_args)
     check(trainer)
     return trainer
 

@@ -12,7 +12,7 @@ from ..data import check_text_columns
 from ..settings.arguments import NTLSeq2SeqTrainingArguments
 from .data import DataArguments, load_data
 from .model import ModelArguments, NumberTokenArguments, load_config
-from .run import check, claim_output_dir, tell_card
+from .run import check, claim_output_dir, set_card_info
 from .systems import Job, SystemArguments, trainer_for
 from .systems.load import check_start
 
@@ -59,7 +59,7 @@ def build_trainer(
         check_text_columns(train_dataset, config.is_encoder_decoder)
     job = Job(data_args, token_args, system_args, args, model_args, config, train_dataset, eval_dataset)
     trainer = trainer_for(job)
-    tell_card(trainer, data_args, model_args)
+    set_card_info(trainer, data_args, model_args)
     check(trainer)
     return trainer
 

@@ -3,41 +3,37 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..trainers.model_systems import register_systems
+
 if TYPE_CHECKING:
     from ..tokens.placed_digits import NumberTokens
     from .adapted import register_for
-    from .collate import NumberCollator
-    from .regression_head.encode import RegressionEncoder
-    from .regression_head.model import load_regression_head, predict
+    from .number_rows import NumberCollator
+    from .regression_head import RegressionEncoder, load_regression_head, predict
     from .regression_transformer.model import load_regression_transformer
+    from .regression_transformer.places import place_value_vocab
     from .regression_transformer.tokenizer import regression_transformer_tokenizer
-    from .regression_transformer.vocab import place_value_vocab
     from .scaling import NumberScaling
     from .trainer import NumberHeadTrainer
-    from .xval.decode import write_numbers
-    from .xval.encode import XValEncoder
     from .xval.generate import generate_with_numbers
     from .xval.model import load_xval
-    from .xval.tokenizer import xval_tokenizer
+    from .xval.text import XValEncoder, write_numbers, xval_tokenizer
 
-_MODULE_OF = {
-    "NumberCollator": "collate",
-    "NumberHeadTrainer": "trainer",
-    "NumberScaling": "scaling",
-    "NumberTokens": ".tokens.placed_digits",
-    "RegressionEncoder": "regression_head.encode",
-    "XValEncoder": "xval.encode",
-    "generate_with_numbers": "xval.generate",
-    "load_regression_head": "regression_head.model",
-    "load_regression_transformer": "regression_transformer.model",
-    "load_xval": "xval.model",
-    "place_value_vocab": "regression_transformer.vocab",
-    "predict": "regression_head.model",
-    "register_for": "adapted",
-    "regression_transformer_tokenizer": "regression_transformer.tokenizer",
-    "write_numbers": "xval.decode",
-    "xval_tokenizer": "xval.tokenizer",
+_NAMES_IN = {
+    ".tokens.placed_digits": ("NumberTokens",),
+    "adapted": ("register_for",),
+    "number_rows": ("NumberCollator",),
+    "regression_head": ("RegressionEncoder", "load_regression_head", "predict"),
+    "regression_transformer.model": ("load_regression_transformer",),
+    "regression_transformer.places": ("place_value_vocab",),
+    "regression_transformer.tokenizer": ("regression_transformer_tokenizer",),
+    "scaling": ("NumberScaling",),
+    "trainer": ("NumberHeadTrainer",),
+    "xval.generate": ("generate_with_numbers",),
+    "xval.model": ("load_xval",),
+    "xval.text": ("XValEncoder", "write_numbers", "xval_tokenizer"),
 }
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
 
 __all__ = [
     "NumberCollator",
@@ -57,6 +53,9 @@ __all__ = [
     "write_numbers",
     "xval_tokenizer",
 ]
+
+# Also named in the metadata of the package, where those who never import this are found.
+register_systems(lambda: import_module(".registration", __name__))
 
 
 def __getattr__(name: str) -> Any:

@@ -89,7 +89,7 @@ def system_of(config: Any) -> str | None:
 
 def _system(kind: str) -> System:
     if kind not in _MODULES:
-        raise ValueError(f"There is no system '{kind}'; there are {', '.join(_MODULES)}.")
+        raise ValueError(f"`kind` must be one of {', '.join(_MODULES)}, not '{kind}'.")
     system: System = import_module(_MODULES[kind], __package__).SYSTEM
     return system
 

@@ -13,7 +13,7 @@ from ..settings.json_settings import is_number
 KINDS = ("none", "range", "signed_log")
 # xVal rescales its numbers to [-5, 5].
 _LIMIT = 5.0
-_LARGEST = torch.finfo(torch.float32).max
+LARGEST = torch.finfo(torch.float32).max
 _LN_10 = math.log(10)
 
 
@@ -35,7 +35,7 @@ class NumberScaling:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"Unknown number scaling {self.kind!r}; there are {', '.join(KINDS)}.")
+            raise ValueError(f"`kind` of a number scaling must be one of {', '.join(KINDS)}, not {self.kind!r}.")
         # A denormal number would overflow where it divides.
         if not is_number(self.largest) or self.largest < torch.finfo(torch.float32).tiny:
             raise ValueError(f"`largest` is {self.largest!r}; it must be a positive number within float32.")
@@ -57,7 +57,7 @@ class NumberScaling:
             values = values / _LIMIT * self.largest
         elif self.kind == "signed_log":
             values = values.sign() * (values.abs() * _LN_10).expm1()
-        return values.clamp(-_LARGEST, _LARGEST)
+        return values.clamp(-LARGEST, LARGEST)
 
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` takes, for a model's config."""
@@ -94,3 +94,8 @@ class NumberScaling:
         if max(sizes) == 0:
             raise ValueError("All numbers are 0, so there is no range; take the scaling 'none' or 'signed_log'.")
         return cls(kind, max(sizes))
+
+
+def scaling_of(config: Any) -> NumberScaling:
+    """The scaling that the config of a model with a number head describes; raises as `NumberScaling.from_dict`."""
+    return NumberScaling.from_dict(config.number_scaling)

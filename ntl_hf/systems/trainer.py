@@ -5,27 +5,24 @@ from typing import Any
 import torch
 from peft import PeftConfig
 from torch import Tensor
-from transformers import Trainer, TrainingArguments, set_seed
+from transformers import Trainer
 
 from ..decoding.stepper import CACHE_NAMES
 from ..losses.head_output import IGNORE_INDEX
 from ..losses.labels import shift_labels
-from ..settings.config import NTLConfig
 from ..trainers.checks import check_fsdp_in_force, check_parallelism
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
-from ..trainers.precision_checks import warn_of_slow_training
 from ..trainers.quantized import keep_differentiable
+from ..trainers.run_record import RunRecord
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
-from .card import system_section
-from .collate import NumberCollator
-from .mixing import check_adapter
-from .number_checks import check_number_dataset, check_numbers
-from .regression_head.model import is_regression_head
-from .scaling import NumberScaling
-from .xval.mixin import check_settings
+from .number_rows import NumberCollator, check_number_dataset, check_numbers
+from .registration import check_adapter
+from .regression_head import is_regression_head
+from .scaling import scaling_of
+from .xval.mixin import check_settings, router_loss
 
 # Outputs that are no rows of a prediction.
 _NO_PREDICTIONS = ["token_loss", "number_loss", "aux_loss", "router_logits", "encoder_last_hidden_state", *CACHE_NAMES]
@@ -54,9 +51,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
 
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
         if peft_config is not None:
-            # The Trainer sets it too late for the adapter's weights.
-            set_seed(getattr(args[0] if args else kwargs.get("args"), "seed", TrainingArguments.seed))
-            model = with_adapter(model, peft_config)
+            model = with_adapter(model, peft_config, args[0] if args else kwargs.get("args"))
         if len(args) < 2 and kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = NumberCollator(kwargs["processing_class"])
         super().__init__(model, *args, **kwargs)
@@ -67,8 +62,6 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         self.system = _system(self)
         # Without this, the Trainer does not count the labels of the step.
         self.model_accepts_loss_kwargs = True
-        # For the saving mixin: nothing of the number loss is in force.
-        self.ntl_config, self._balance = NTLConfig(weight=0), None
         self._parts: Tensor | None = None
         self._steps, self._first_batch_checked = 0, False
 
@@ -90,16 +83,6 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         dataset, collate = self._rows_and_collator()
         check_number_dataset(dataset, collate, self._vocab_size)
         check_best_metric(self)
-
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As `NTLSavingMixin.train`.
-
-        Raises:
-            ValueError: see there, and `check_training_data`.
-        """
-        self.check_training_data()
-        warn_of_slow_training(self)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
         super()._begin_attempt(checkpoint, is_first)
@@ -150,33 +133,25 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
     ) -> Any:
         """The loss of a batch, as its share of the step's: `num_items_in_batch` are the two counts of the step."""
         scale = 1 if num_items_in_batch is None else self._process_scale
-        counts = self._own_counts(inputs) if num_items_in_batch is None else num_items_in_batch
+        counts = num_items_in_batch
+        if counts is None:
+            counts = torch.stack([(each != IGNORE_INDEX).sum() for each in self._counted(inputs)])
         # A step without numbers is a zero and not 0 / 0.
         labels, numbers = torch.as_tensor(counts, device=self.args.device).clamp(min=1)
         if self._is_head:
             outputs = model(**{name: value for name, value in inputs.items() if name != "labels"})
-            loss = self._squared_error(outputs["logits"], inputs["labels"]) / numbers
+            predictions = outputs["logits"].float().squeeze(-1)
+            targets = scaling_of(self.model.config).scale(inputs["labels"].to(predictions.device))
+            loss = (predictions - targets).square().sum() / numbers
         else:
             outputs = model(**inputs, num_items_in_batch=labels, num_numbers_in_batch=numbers)
-            router_loss = self._router_loss(outputs)
             # A mean over the micro-batch, which no count of the step divides.
             steps = self.current_gradient_accumulation_steps if self.model.training else 1
-            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss
-            self._note_parts(outputs)
+            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss(self.model.config, outputs)
+            if self.model.training:
+                parts = torch.stack([outputs["token_loss"], outputs["number_loss"]]).detach().float()
+                self._parts = parts if self._parts is None else self._parts + parts
         return (scale * loss, outputs) if return_outputs else scale * loss
-
-    def _router_loss(self, outputs: Any) -> Tensor | float:
-        """What the balance of a mixture's experts adds to xVal's loss."""
-        config, aux_loss = self.model.config, outputs.get("aux_loss")
-        coefficient = getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
-        return 0.0 if aux_loss is None else coefficient * aux_loss
-
-    def _own_counts(self, inputs: dict[str, Any]) -> Tensor:
-        return torch.stack([(each != IGNORE_INDEX).sum() for each in self._counted(inputs)])
-
-    def _squared_error(self, logits: Tensor, targets: Tensor) -> Tensor:
-        scaling = NumberScaling.from_dict(self.model.config.number_scaling)
-        return (logits.float().squeeze(-1) - scaling.scale(targets.to(logits.device))).square().sum()
 
     def prediction_step(
         self,
@@ -188,16 +163,10 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
         keys = [*(ignore_keys or ()), *_NO_PREDICTIONS]
         loss, predictions, labels = super().prediction_step(model, inputs, prediction_loss_only, keys)
         if self._is_head and predictions is not None:
-            scaling = NumberScaling.from_dict(self.model.config.number_scaling)
-            predictions = scaling.unscale(predictions.squeeze(-1))
+            predictions = scaling_of(self.model.config).unscale(predictions.squeeze(-1))
         return loss, predictions, labels
 
-    # ---- The log and the card ----
-
-    def _note_parts(self, outputs: Any) -> None:
-        if self.model.training:
-            parts = torch.stack([outputs["token_loss"], outputs["number_loss"]]).detach().float()
-            self._parts = parts if self._parts is None else self._parts + parts
+    # ---- The log and the record ----
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self._parts is not None:
@@ -208,12 +177,8 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             self._parts, self._steps = None, 0
         super().log(logs, start_time)
 
-    def _card_parts(self) -> tuple[str, str]:
-        # Not the mixin's, which tells of the number loss.
-        return system_section(self.system, self.model.config), ""
-
-    def _own_tags(self) -> tuple[str, ...]:
-        return (self.system.replace("_", "-"),)
+    def _run_record(self) -> RunRecord:
+        return RunRecord(None, tags=(self.system.replace("_", "-"),))
 
 
 def _system(trainer: Any) -> str:
@@ -224,7 +189,7 @@ def _system(trainer: Any) -> str:
         )
     config = trainer.model.config
     if is_regression_head(config):
-        NumberScaling.from_dict(config.number_scaling)
+        scaling_of(config)
         return "regression_head"
     if system_of(config) == "xval":
         check_settings(config.num_token_id, config.number_weight, config.number_scaling)

@@ -8,16 +8,12 @@ from typing import Any
 from transformers import AutoConfig, PretrainedConfig
 
 from ..tokens.placed_digits import NumberTokens
+from ..trainers.model_systems import is_system
 from .adapted import register_for, system_of
-from .regression_head.model import is_regression_head, load_regression_head
+from .regression_head import is_regression_head, load_regression_head
 from .regression_transformer.model import load_regression_transformer
-from .scaling import NumberScaling
+from .scaling import scaling_of
 from .xval.model import load_xval
-
-
-def is_system(config: PretrainedConfig) -> bool:
-    """Whether a model is more than its base model: a Regression Transformer, xVal or a regression head."""
-    return system_of(config) is not None or is_regression_head(config)
 
 
 def saved_system(adapter: str, **hub_options: Any) -> PretrainedConfig | None:
@@ -48,10 +44,10 @@ def rebuild(base: str, system: PretrainedConfig, tokenizer: Any, **kwargs: Any) 
         OSError: there is no such base model.
     """
     if is_regression_head(system):
-        return load_regression_head(base, tokenizer, NumberScaling.from_dict(system.number_scaling), **kwargs)
+        return load_regression_head(base, tokenizer, scaling_of(system), **kwargs)
     if system_of(system) == "xval":
-        scaling = NumberScaling.from_dict(system.number_scaling)
-        return load_xval(base, system.num_token_id, len(tokenizer), scaling, system.number_weight, **kwargs)
+        number_weight = system.number_weight
+        return load_xval(base, system.num_token_id, len(tokenizer), scaling_of(system), number_weight, **kwargs)
     return load_regression_transformer(
         base,
         NumberTokens(**system.number_tokens),

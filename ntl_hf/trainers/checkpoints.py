@@ -1,4 +1,4 @@
-"""Which checkpoints are whole: a manifest, written last, lists the files of each with their sizes."""
+"""Checkpoint folders: a manifest, written last, lists the files of each with their sizes, and tells whole ones."""
 
 import json
 import logging
@@ -14,8 +14,9 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "checkpoint_manifest.json"
 _PREFIX, _REMOVED = "checkpoint-", "removed-"
+CHECKPOINTS = f"{_PREFIX}*"
 # What the stock trainer writes last, of a checkpoint and of a model.
-STATE, _LAST_OF_MODEL = "trainer_state.json", "training_args.bin"
+STATE, LAST_OF_MODEL = "trainer_state.json", "training_args.bin"
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -30,6 +31,36 @@ def begin_checkpoint(folder: Path) -> None:
     """Clear what an earlier or interrupted run left where a checkpoint is about to be written."""
     if folder.is_symlink() or folder.exists():
         remove_checkpoint(folder)
+
+
+def remove_old_checkpoints(output_dir: str | Path, limit: int | None, step: int, best: str | None) -> None:
+    """Delete all but the last checkpoints of a run, and but the best one.
+
+    Args:
+        output_dir: of the run.
+        limit: how many are to stay, half-written ones not counted; None or 0 for all.
+        step: which the run is at; checkpoints of later steps are of an earlier run, and go first.
+        best: folder of the best one, or None.
+    """
+    if not limit or limit < 0:
+        return
+    # By step: a clock that was set back makes the newest files the oldest.
+    folders = sorted(list_checkpoints(output_dir), key=lambda folder: (step_of(folder) <= step, step_of(folder)))
+    if best is not None and Path(best) in folders[:-1]:
+        folders.remove(Path(best))
+        folders.insert(-1, Path(best))
+    # Half-written ones are no substitute for those that the limit is to keep, nor is the best for the last.
+    whole = [folder for folder in folders if checkpoint_problem(folder) is None]
+    kept = whole[-max(limit, len({folders[-1], Path(best) if best and Path(best) in whole else folders[-1]})) :]
+    for folder in folders[: folders.index(kept[0])]:
+        remove_checkpoint(folder)
+
+
+def keep_best_alone(output_dir: str | Path, best: str | None) -> None:
+    """Delete all checkpoints of a run but the best one, if there is one."""
+    for folder in [] if best is None else list_checkpoints(output_dir):
+        if not folder.samefile(str(best)):
+            remove_checkpoint(folder)
 
 
 def finish_checkpoint(
@@ -83,8 +114,13 @@ def checkpoint_problem(folder: str | Path) -> str | None:
 
 def list_checkpoints(output_dir: str | Path) -> list[Path]:
     """The checkpoint folders of a run, whole or not, from the last step to the first."""
-    folders = [path for path in Path(output_dir).glob(f"{_PREFIX}*") if path.is_dir() and step_of(path) >= 0]
+    folders = [path for path in Path(output_dir).glob(CHECKPOINTS) if path.is_dir() and step_of(path) >= 0]
     return sorted(folders, key=step_of, reverse=True)
+
+
+def checkpoint_folder(output_dir: str | Path, step: int) -> Path:
+    """Where the checkpoint of a global step is, or would be."""
+    return Path(output_dir) / f"{_PREFIX}{step}"
 
 
 def step_of(folder: Path) -> int:
@@ -96,10 +132,8 @@ def step_of(folder: Path) -> int:
 def holds_final_model(folder: str | Path, step: int) -> bool:
     """Whether a run that ended at `step` has saved its model and, after it, its state in a folder."""
     folder = Path(folder)
-    weights = [
-        path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind) if path.name != _LAST_OF_MODEL
-    ]
-    if not weights or not (folder / _LAST_OF_MODEL).is_file() or not (folder / SETTINGS).is_file():
+    weights = [path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind) if path.name != LAST_OF_MODEL]
+    if not weights or not (folder / LAST_OF_MODEL).is_file() or not (folder / SETTINGS).is_file():
         return False
     return holds_state(folder, step)
 

@@ -205,11 +205,24 @@ def has_random_access(dataset: Any) -> bool:
 
 
 def _label_column(dataset: Dataset) -> Iterator[Tensor]:
-    # A chunk at a time: a column of a large set does not fit into memory.
-    for batch in dataset.select_columns(["labels"]).with_format("arrow").iter(batch_size=_SAMPLE):
-        column = batch["labels"].combine_chunks()
-        flat = column.flatten() if hasattr(column, "flatten") else column
-        yield torch.from_numpy(flat.to_numpy(zero_copy_only=False).copy()).long()
+    for batch in stored_columns(dataset, ["labels"]):
+        yield batch["labels"].flatten().long()
+
+
+def stored_columns(dataset: Dataset, names: list[str]) -> Iterator[dict[str, Tensor]]:
+    """Columns as they are stored, 1,000 rows at a time, since a column of a large set does not fit into memory.
+
+    A column of lists is `[1, N]` with all that they hold, one of single values `[N]`.
+    """
+    for chunk in dataset.select_columns(names).with_format("arrow").iter(batch_size=_SAMPLE):
+        yield {name: _tensor(chunk[name].combine_chunks()) for name in names}
+
+
+def _tensor(column: Any) -> Tensor:
+    is_list = hasattr(column, "flatten")
+    flat = column.flatten() if is_list else column
+    values = torch.from_numpy(flat.to_numpy(zero_copy_only=False).copy())
+    return values.unsqueeze(0) if is_list else values
 
 
 def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:

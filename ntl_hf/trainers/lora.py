@@ -5,6 +5,7 @@ from typing import Any
 
 from peft import LoraConfig, PeftConfig, TaskType, get_peft_model
 from torch import nn
+from transformers import TrainingArguments, set_seed
 
 from ..tokens.number_vocab import NumberVocab
 
@@ -71,8 +72,13 @@ def with_number_rows(
     return config
 
 
-def with_adapter(model: nn.Module | None, peft_config: PeftConfig) -> nn.Module:
-    """Put an adapter on a base model.
+def with_adapter(model: nn.Module | None, peft_config: PeftConfig, args: Any = None) -> nn.Module:
+    """Put an adapter on a base model, drawn with the seed of the training arguments or the default one.
+
+    Args:
+        model: the base model.
+        peft_config: of the adapter.
+        args: the training arguments; the Trainer sets their seed too late for the adapter's weights.
 
     Raises:
         TypeError: `peft_config` is not a peft config.
@@ -87,6 +93,7 @@ def with_adapter(model: nn.Module | None, peft_config: PeftConfig) -> nn.Module:
             "The model already has an adapter, and a `peft_config` was given. Leave `peft_config` out to train the "
             "adapter that is there, or merge it first (`model.merge_and_unload()`)."
         )
+    set_seed(getattr(args, "seed", TrainingArguments.seed))
     return get_peft_model(model, peft_config)
 
 

@@ -21,7 +21,6 @@ from ..losses.labels import follow_virtual_tokens, shift_labels
 from ..losses.objective import COMPONENT_NAMES, ComponentMeter, LossFactors, NTLObjective
 from ..settings.arguments import resolve_ntl_config
 from ..settings.config import NTLConfig
-from ..systems.mixing import check_adapter, check_token_model
 from ..tokens.number_layout import NumberSyntax
 from ..tokens.number_vocab import NumberVocab
 from .callback import NTLCallback
@@ -44,9 +43,10 @@ from .lora import has_virtual_positions
 from .metric_checks import check_best_metric
 from .model_checks import check_head
 from .model_kind import check_language_model
+from .model_systems import check_model
 from .plots import NTLPlotsMixin
-from .precision_checks import warn_of_slow_training
 from .quantized import keep_differentiable
+from .run_record import RunRecord
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -80,9 +80,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
         check_parallelism(self)
         check_fsdp_in_force(self)
         check_loss_func(self)
-        check_token_model(self.model.config, self.processing_class)
+        check_model(self.model, self.processing_class)
         check_language_model(self.model)
-        check_adapter(self.model)
         keep_differentiable(self.model)
         # Without this, the Trainer does not count the tokens of the step for models whose forward has no `**kwargs`,
         # and their gradient depends on the accumulation.
@@ -183,15 +182,8 @@ class NTLMixin(NTLSavingMixin, NTLPlotsMixin, StepMixin):
             check_layouts(labels, self.objective.syntax, self.ntl_config, is_all)
         check_best_metric(self, (*COMPONENT_NAMES, *self.objective.term_names))
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
-        """As `NTLSavingMixin.train`.
-
-        Raises:
-            ValueError: see there, and `check_training_data`.
-        """
-        self.check_training_data()
-        warn_of_slow_training(self)
-        return super().train(resume_from_checkpoint, *args, **kwargs)
+    def _run_record(self) -> RunRecord:
+        return RunRecord(self.ntl_config, () if self._balance is None else (self._balance,))
 
     def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
         super()._begin_attempt(checkpoint, is_first)

@@ -4,7 +4,6 @@ from typing import Any
 
 from peft import PeftConfig
 from torch import Tensor
-from transformers import TrainingArguments, set_seed
 
 from ..head import head_from_logits
 from ..head.fused import HeadTask
@@ -33,10 +32,7 @@ class NTLPlainMixin(NTLMixin):
         self._drops_outputs = False
         self._own_loss_checked = False
         if peft_config is not None:
-            # The Trainer sets it too late for the adapter's weights.
-            training_args = args[0] if args else kwargs.get("args")
-            set_seed(getattr(training_args, "seed", TrainingArguments.seed))
-            model = with_adapter(model, peft_config)
+            model = with_adapter(model, peft_config, args[0] if args else kwargs.get("args"))
         super().__init__(model, *args, **kwargs)
 
     def compute_loss(

@@ -1,4 +1,4 @@
-"""What quantised models need to be trained on."""
+"""Quantised models, kept in the layout that can be trained."""
 
 from typing import Any
 

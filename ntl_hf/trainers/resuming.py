@@ -1,4 +1,4 @@
-"""`NTLResumingMixin`: resumed runs go on where they were in the data, and finished ones not at all."""
+"""The place in its data where a resumed run goes on: `PassOrder`, the order of its pass, and the place in a stream."""
 
 import logging
 import math
@@ -12,126 +12,73 @@ from transformers import TrainerState
 from transformers.trainer_pt_utils import safe_globals
 from transformers.trainer_utils import has_length
 
-from .checkpoints import STATE, holds_final_model
+from .checkpoints import STATE
 
 logger = logging.getLogger(__name__)
 
 _ORDER = "data_order"
 
 
-class NTLResumingMixin:
-    """Where a resumed run goes on; mixed into a `transformers` trainer, before that class.
+class PassOrder:
+    """The random state that the order of the present pass over the data is drawn from.
 
-    Samplers such as that of `group_by_length`, streams and workers draw the order of a pass over the data from the
-    random state at its beginning, which the stock checkpoint does not have: a resumed run would skip the first rows of
-    another order. Here it is saved, and in force while they are skipped.
-
-    Attributes:
-        finished_checkpoint: what `train` resumed, where that was of the last step, so that nothing was trained.
+    Samplers such as that of `group_by_length`, streams and workers draw the order of a pass when it begins, and the
+    stock checkpoint does not have the state of that time: a resumed run would skip the first rows of another order.
+    Here it is saved, and in force while they are skipped.
     """
 
-    finished_checkpoint: str | None = None
-    _pass_order: dict[str, Any] | None = None
+    def __init__(self) -> None:
+        self._state: dict[str, Any] | None = None
 
-    def _init_training_state(
-        self,
-        max_steps: int,
-        num_update_steps_per_epoch: int,
-        num_train_epochs: int,
-        resume_from_checkpoint: str | None,
-        trial: Any,
-    ) -> tuple[int, int]:
-        """As the stock method: the pass, and the batches of it that are done. None is left of a finished run."""
-        position = super()._init_training_state(
-            max_steps, num_update_steps_per_epoch, num_train_epochs, resume_from_checkpoint, trial
-        )
-        if resume_from_checkpoint is None:
-            return position
-        if 0 < max_steps <= self.state.global_step:
-            # The stock trainer would take one step more, or write its checkpoint again.
-            self.finished_checkpoint = resume_from_checkpoint
-            self._tell_finished(max_steps)
-            return num_train_epochs, 0
-        if self.args.ignore_data_skip or has_length(self.train_dataset):
-            return position
-        return stream_position(Path(resume_from_checkpoint), self.args.gradient_accumulation_steps)
+    def begin(self, loader: Any) -> None:
+        """Note the state of the pass that begins now."""
+        self._state = _random_state(loader)
 
-    def _tell_finished(self, max_steps: int) -> None:
-        if self.accelerator.is_main_process:
-            logger.warning(
-                "Nothing is left to train: %s is of step %d, and training ends at step %d. What the run left stays as "
-                "it is; to train on, raise `max_steps` or `num_train_epochs`.",
-                self.finished_checkpoint,
-                self.state.global_step,
-                max_steps,
-            )
+    def resume(self, trainer: Any, checkpoint: str, loader: Any, is_within: bool) -> None:
+        """Put the state of the pass in force in which a checkpoint was saved.
 
-    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        loader, checkpoint = kwargs["train_dataloader"], kwargs["resume_from_checkpoint"]
-        is_resumed = checkpoint is not None and kwargs["epoch"] == kwargs["epochs_trained"]
-        if is_resumed and kwargs["steps_trained_in_current_epoch"] > 0:
-            self._pass_order = self._restore_order(Path(checkpoint), loader)
-        else:
-            if is_resumed:
-                self._load_rng_state(checkpoint)  # which is what the stock method does next
-                self._restore_generator(Path(checkpoint), loader)
-            self._pass_order = _random_state(loader)
-        super()._run_epoch(*args, **kwargs)
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        super()._save_rng_state(output_dir)
-        if self._pass_order is not None:
-            now = _generator_state(self.callback_handler.train_dataloader)
-            torch.save({**self._pass_order, "generator_now": now}, self._order_path(Path(output_dir)))
-
-    def _read_order(self, checkpoint: Path) -> dict[str, Any] | None:
-        path = self._order_path(checkpoint)
-        if not path.is_file():
-            return None
-        with safe_globals():
-            return torch.load(path, weights_only=True)
-
-    def _restore_generator(self, checkpoint: Path, loader: Any) -> None:
-        """Between two passes: what the stock random state leaves out."""
-        state = self._read_order(checkpoint)
-        if state is not None:
-            _set_generator_state(loader, state["generator_now"])
-
-    def _restore_order(self, checkpoint: Path, loader: Any) -> dict[str, Any] | None:
-        state = self._read_order(checkpoint)
+        Args:
+            trainer: that resumes.
+            checkpoint: its folder.
+            loader: of the training set.
+            is_within: whether batches of the pass were done; else it begins now.
+        """
+        path = _path(trainer, checkpoint)
+        state = _read(path)
+        if not is_within:
+            trainer._load_rng_state(checkpoint)  # which is what the stock method does next
+            if state is not None:
+                # Between two passes: what the stock random state leaves out.
+                _set_generator_state(loader, state["generator_now"])
+            self.begin(loader)
+            return
+        self._state = state
         if state is not None:
             _set_random_state(state, loader)
-            return state
-        is_drawn = self.args.train_sampling_strategy == "group_by_length" or not self.accelerator.use_seedable_sampler
-        if is_drawn and has_length(self.train_dataset) and self.accelerator.is_main_process:
+        elif _is_drawn(trainer) and trainer.accelerator.is_main_process:
             logger.warning(
                 "%s does not say in which order the rows were (no %s): of this pass, some are trained twice and "
                 "others not. Start anew for the model of an uninterrupted run.",
                 checkpoint,
-                self._order_path(checkpoint).name,
+                path.name,
             )
-        return None
 
-    def _order_path(self, checkpoint: Path) -> Path:
-        process = f"_{self.args.process_index}" if self.args.world_size > 1 else ""
-        return checkpoint / f"{_ORDER}{process}.pth"
+    def save(self, trainer: Any, folder: str) -> None:
+        """Write the state of the pass into a checkpoint."""
+        if self._state is not None:
+            now = _generator_state(trainer.callback_handler.train_dataloader)
+            torch.save({**self._state, "generator_now": now}, _path(trainer, folder))
 
-    # ---- What a finished run has written ----
 
-    def save_state(self) -> None:
-        """As the stock method, but of a run that was finished before, what is there stays."""
-        if not self._is_recorded():
-            super().save_state()
-
-    def save_metrics(self, split: str, metrics: dict[str, float], combined: bool = True) -> None:
-        """As the stock method, but of a run that was finished before, the metrics of its training stay."""
-        if self.finished_checkpoint is None or split != "train":
-            super().save_metrics(split, metrics, combined)
-
-    def _is_recorded(self) -> bool:
-        """Whether the run was finished before, and its final model is there."""
-        return self.finished_checkpoint is not None and holds_final_model(
-            Path(self.args.output_dir), self.state.global_step
+def tell_finished(trainer: Any, checkpoint: str, max_steps: int) -> None:
+    """Say that nothing is left to train."""
+    if trainer.accelerator.is_main_process:
+        logger.warning(
+            "Nothing is left to train: %s is of step %d, and training ends at step %d. What the run left stays as it "
+            "is; to train on, raise `max_steps` or `num_train_epochs`.",
+            checkpoint,
+            trainer.state.global_step,
+            max_steps,
         )
 
 
@@ -148,6 +95,25 @@ def stream_position(checkpoint: Path, accumulation: int) -> tuple[int, int]:
     epoch = float(state.epoch or 0)
     full = max(0, math.ceil(epoch) - 1)
     return full, round((epoch - full) * state.max_steps) * accumulation
+
+
+def _is_drawn(trainer: Any) -> bool:
+    """Whether the order of the rows depends on the random state of the process."""
+    by_length = trainer.args.train_sampling_strategy == "group_by_length"
+    return (by_length or not trainer.accelerator.use_seedable_sampler) and has_length(trainer.train_dataset)
+
+
+def _path(trainer: Any, checkpoint: str) -> Path:
+    process = f"_{trainer.args.process_index}" if trainer.args.world_size > 1 else ""
+    return Path(checkpoint) / f"{_ORDER}{process}.pth"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    with safe_globals():
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
 
 
 def _random_state(loader: Any) -> dict[str, Any]:

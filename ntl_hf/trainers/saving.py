@@ -1,49 +1,71 @@
-"""`NTLSavingMixin`: checkpoints that can be told whole from half written, and the settings beside them."""
+"""`NTLSavingMixin`: checkpoints that can be told whole from half written, and what is read back from them."""
 
+import inspect
 import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from transformers.trainer_utils import has_length
 
-from ..settings.config import FILE_NAME, NTLConfig
-from ..systems.under_adapter import is_system
-from .cards import NTLCardMixin
+from ..settings.redaction import keep_out_of_files
+from .cards import HUB_ERRORS, CardNotes, tell_failed_pushes, what_is_left
 from .checkpoints import (
+    LAST_OF_MODEL,
     begin_checkpoint,
-    checkpoint_problem,
+    checkpoint_folder,
     finish_checkpoint,
-    list_checkpoints,
-    remove_checkpoint,
+    holds_final_model,
+    keep_best_alone,
+    remove_old_checkpoints,
     resolve_checkpoint,
-    step_of,
 )
 from .checks import check_same_everywhere
 from .interrupt import InterruptCallback
+from .model_card import is_from_folder
+from .model_kind import check_has_config
+from .model_systems import is_system
+from .precision_checks import warn_of_slow_training
 from .resume_checks import (
-    check_files,
-    check_same_deepspeed,
-    check_same_model,
-    check_same_tokens,
+    check_checkpoint,
+    go_on_with,
+    parallelism_of,
+    settings_to_record,
     warn_of_other_checkpoints,
-    warn_without_optimizer,
 )
-from .resumed_settings import go_on_with, settings_to_record
-from .resuming import NTLResumingMixin
+from .resuming import PassOrder, stream_position, tell_finished
 from .run_lock import locked_by_one
+from .run_record import RunRecord
 
-_ARGS = "training_args.bin"
 
+class NTLSavingMixin:
+    """What a run writes beside the stock trainer's files, and reads back; mixed in before a `transformers` trainer.
 
-class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
-    """What `NTLMixin` writes beside the stock trainer's files, and reads back; needs its `ntl_config`."""
+    Attributes:
+        data_name: what the card calls the data: an id of the hub ("openai/gsm8k") or any name. Data sets that were
+            loaded from the hub know where they are from.
+        finished_checkpoint: what `train` resumed, where that was of the last step, so that nothing was trained.
+    """
 
-    _is_unfinished = False
+    data_name: str | None = None
+    finished_checkpoint: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        check_has_config(self.model)
+        # `training_args.bin` lies in every checkpoint, and goes to the hub with it.
+        keep_out_of_files(self.args)
+        self._card_notes, self._pass_order = CardNotes(is_from_folder(self.model)), PassOrder()
+
+    def _run_record(self) -> RunRecord:
+        """What the trainer is training with."""
+        raise NotImplementedError
+
+    def _finished_record(self) -> RunRecord:
+        """What the weights were trained with."""
+        return self._run_record().as_finished(self.finished_checkpoint)
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> Any:
         """As the stock method, and resumes from whole checkpoints alone: `True` the last of them, "auto" that or none.
@@ -51,16 +73,18 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
         Of a finished run nothing is trained, and what is saved then tells of the run that was.
 
         Raises:
-            ValueError: another run is training into the same folder; a checkpoint that is not there, half written or
-                of another tokenizer or model; processes with different settings.
+            ValueError: see `check_training_data`; another run is training into the same folder; a checkpoint that is
+                not there, half written or of another tokenizer or model; processes with different settings.
         """
+        self.check_training_data()
+        warn_of_slow_training(self)
         self.finished_checkpoint = None
-        trial = args[0] if args else kwargs.get("trial")
-        with locked_by_one(self, self._get_output_dir(trial)):
+        run_dir = self._get_output_dir(args[0] if args else kwargs.get("trial"))
+        with locked_by_one(self, run_dir):
             checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
-            check_same_everywhere(self.ntl_config, checkpoint)
+            check_same_everywhere(self._run_record().settings, checkpoint)
             if checkpoint is None:
-                warn_of_other_checkpoints(self, Path(self._get_output_dir(trial)))
+                warn_of_other_checkpoints(self, Path(run_dir))
             else:
                 self.check_checkpoint(checkpoint)
                 go_on_with(self, Path(checkpoint))
@@ -68,116 +92,75 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
 
     # ---- Writing ----
 
-    @property
-    def _recorded_config(self) -> NTLConfig:
-        """What the weights were trained with."""
-        folder = self.finished_checkpoint
-        return (
-            self.ntl_config if folder is None or not (Path(folder) / FILE_NAME).is_file() else NTLConfig.load(folder)
-        )
-
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         # First, so that a push to the hub takes it along.
         if self.args.should_save:
             folder = Path(output_dir or self.args.output_dir)
             folder.mkdir(parents=True, exist_ok=True)
-            self._recorded_config.save(folder)
-            self._save_system(folder)
+            self._finished_record().settings.save(folder)
+            model = self.accelerator.unwrap_model(self.model)
+            if hasattr(model, "peft_config") and is_system(model.config):
+                # An adapter knows the base model's name alone, and not what it was made into.
+                model.config.save_pretrained(folder)
         super().save_model(output_dir, _internal_call)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
-        if self.finished_checkpoint is not None and self.args.should_save:
-            recorded = Path(self.finished_checkpoint) / _ARGS
-            if recorded.is_file():
-                shutil.copyfile(recorded, Path(output_dir or self.args.output_dir) / _ARGS)
-
-    def _save_system(self, folder: Path) -> None:
-        """Beside an adapter, what its base model was made into: the adapter knows the base model's name alone."""
-        model = self.accelerator.unwrap_model(self.model)
-        if hasattr(model, "peft_config") and is_system(model.config):
-            model.config.save_pretrained(folder)
+        folder = Path(output_dir or self.args.output_dir)
+        # With each adapter peft writes a card, whose tags replace those that were there.
+        card = folder / "README.md"
+        if card.exists() and hasattr(self.accelerator.unwrap_model(self.model), "peft_config"):
+            self._card_notes.finish(self, self._finished_record(), card)
+        recorded = None if self.finished_checkpoint is None else Path(self.finished_checkpoint) / LAST_OF_MODEL
+        if recorded is not None and recorded.is_file() and self.args.should_save:
+            shutil.copyfile(recorded, folder / LAST_OF_MODEL)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         run_dir = Path(self._get_output_dir(trial))
-        folder = run_dir / f"checkpoint-{self.state.global_step}"
+        folder = checkpoint_folder(run_dir, self.state.global_step)
         if self.args.should_save:
             begin_checkpoint(folder)
         self.accelerator.wait_for_everyone()
-        with self._unfinished():
+        # The stock method pushes the new checkpoint, and deletes old ones, before it has its manifest.
+        with _changed(self.args, save_total_limit=None, push_to_hub=False):
             super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            # They were saved while rotation was off.
-            torch.save(self.args, folder / _ARGS)
-            if self._balance is not None:
-                self._balance.save(folder)
-            finish_checkpoint(folder, self._parallelism(), settings_to_record(self))
+            torch.save(self.args, folder / LAST_OF_MODEL)  # they were saved as changed
+            for state in self._run_record().states:
+                state.save(folder)
+            finish_checkpoint(folder, parallelism_of(self.accelerator), settings_to_record(self))
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(folder))
         if self.args.should_save:
-            self._rotate(run_dir)
+            best = self.state.best_model_checkpoint
+            remove_old_checkpoints(run_dir, self.args.save_total_limit, self.state.global_step, best)
 
-    @contextmanager
-    def _unfinished(self) -> Iterator[None]:
-        """The stock method pushes the new checkpoint, and deletes old ones, before it has its manifest."""
-        limit, self.args.save_total_limit = self.args.save_total_limit, None
-        self._is_unfinished = True
-        try:
-            yield
-        finally:
-            self.args.save_total_limit = limit
-            self._is_unfinished = False
-
-    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        if not self._is_unfinished:
-            super()._push_from_checkpoint(checkpoint_folder)
-
-    def _rotate(self, run_dir: Path) -> None:
-        limit, best = self.args.save_total_limit, self.state.best_model_checkpoint
-        if not limit or limit < 0:
-            return
-        # By step: a clock that was set back makes the newest files the oldest. Later ones are of an earlier run.
-        now = self.state.global_step
-        folders = sorted(list_checkpoints(run_dir), key=lambda folder: (step_of(folder) <= now, step_of(folder)))
-        if best is not None and Path(best) in folders[:-1]:
-            folders.remove(Path(best))
-            folders.insert(-1, Path(best))
-        # Half-written ones are no substitute for those that the limit is to keep, nor is the best for the last.
-        whole = [folder for folder in folders if checkpoint_problem(folder) is None]
-        kept = whole[-max(limit, len({folders[-1], Path(best) if best and Path(best) in whole else folders[-1]})) :]
-        for folder in folders[: folders.index(kept[0])]:
-            remove_checkpoint(folder)
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        self._pass_order.save(self, output_dir)
 
     def _finalize_training(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         """As the stock method, which may load the best model and keep its checkpoint alone: not of half a run."""
-        loads_best, interrupted = self.args.load_best_model_at_end, self._is_interrupted()
-        self.args.load_best_model_at_end = loads_best and not interrupted
-        try:
-            with self._unfinished():
-                output = super()._finalize_training(trial, *args, **kwargs)
-        finally:
-            self.args.load_best_model_at_end = loads_best
-        best = self.state.best_model_checkpoint
+        callbacks = [each for each in self.callback_handler.callbacks if isinstance(each, InterruptCallback)]
+        interrupted = any(each.has_interrupted(self.state) for each in callbacks)
+        loads_best = self.args.load_best_model_at_end and not interrupted
+        with _changed(self.args, load_best_model_at_end=loads_best, save_total_limit=None):
+            output = super()._finalize_training(trial, *args, **kwargs)
         stays = interrupted or self.finished_checkpoint is not None
-        if self.args.should_save and self.args.save_total_limit == 1 and best is not None and not stays:
-            for folder in list_checkpoints(self._get_output_dir(trial)):
-                if not folder.samefile(best):
-                    remove_checkpoint(folder)
+        if self.args.should_save and self.args.save_total_limit == 1 and not stays:
+            keep_best_alone(self._get_output_dir(trial), self.state.best_model_checkpoint)
         return output
 
-    def _is_interrupted(self) -> bool:
-        callbacks = [each for each in self.callback_handler.callbacks if isinstance(each, InterruptCallback)]
-        return any(each.has_interrupted(self.state) for each in callbacks)
+    def save_state(self) -> None:
+        """As the stock method, but of a run that was finished before, what is there stays."""
+        if self.finished_checkpoint is None or not holds_final_model(self.args.output_dir, self.state.global_step):
+            super().save_state()
 
-    def _parallelism(self) -> dict[str, Any]:
-        """How the processes share the work, for whoever resumes."""
-        plugin = getattr(self.accelerator.state, "deepspeed_plugin", None)
-        return {
-            "distributed_type": self.accelerator.distributed_type.value,
-            "num_processes": self.accelerator.num_processes,
-            "zero_stage": None if plugin is None else plugin.zero_stage,
-        }
+    def save_metrics(self, split: str, metrics: dict[str, float], combined: bool = True) -> None:
+        """As the stock method, but of a run that was finished before, the metrics of its training stay."""
+        if self.finished_checkpoint is None or split != "train":
+            super().save_metrics(split, metrics, combined)
 
     # ---- Resuming ----
 
@@ -186,26 +169,87 @@ class NTLSavingMixin(NTLCardMixin, NTLResumingMixin):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
-        check_files(Path(folder))
-        tokenizer = self.processing_class
-        if hasattr(tokenizer, "get_vocab") and (Path(folder) / "tokenizer_config.json").is_file():
-            check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), folder)
-        check_same_model(Path(folder), self.model)
-        check_same_deepspeed(Path(folder), self._parallelism())
-        if self._balance is not None:
-            self._balance.check(folder)
-        warn_without_optimizer(Path(folder))
-        self._warn_about_other_settings(folder)
+        check_checkpoint(self, Path(folder), self._run_record())
 
-    def _warn_about_other_settings(self, folder: str) -> None:
-        if not (Path(folder) / FILE_NAME).exists():
-            warnings.warn(f"{folder} has no {FILE_NAME}: it was not trained with the number loss before.")
-            return
-        # How the loss is computed is no setting of the loss.
-        saved = replace(NTLConfig.load(folder), head=self.ntl_config.head)
-        differences = saved.differences(self.ntl_config)
-        if differences:
-            warnings.warn(
-                f"Resuming {folder} with other settings of the number loss than it was trained with: "
-                f"{'; '.join(differences)}."
-            )
+    def _init_training_state(
+        self,
+        max_steps: int,
+        num_update_steps_per_epoch: int,
+        num_train_epochs: int,
+        resume_from_checkpoint: str | None,
+        trial: Any,
+    ) -> tuple[int, int]:
+        """As the stock method: the pass, and the batches of it that are done. None is left of a finished run."""
+        position = super()._init_training_state(
+            max_steps, num_update_steps_per_epoch, num_train_epochs, resume_from_checkpoint, trial
+        )
+        if resume_from_checkpoint is None:
+            return position
+        if 0 < max_steps <= self.state.global_step:
+            # The stock trainer would take one step more, or write its checkpoint again.
+            self.finished_checkpoint = resume_from_checkpoint
+            tell_finished(self, resume_from_checkpoint, max_steps)
+            return num_train_epochs, 0
+        if self.args.ignore_data_skip or has_length(self.train_dataset):
+            return position
+        return stream_position(Path(resume_from_checkpoint), self.args.gradient_accumulation_steps)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        loader, checkpoint = kwargs["train_dataloader"], kwargs["resume_from_checkpoint"]
+        if checkpoint is not None and kwargs["epoch"] == kwargs["epochs_trained"]:
+            is_within = kwargs["steps_trained_in_current_epoch"] > 0
+            self._pass_order.resume(self, checkpoint, loader, is_within)
+        else:
+            self._pass_order.begin(loader)
+        super()._run_epoch(*args, **kwargs)
+
+    # ---- The card and the hub ----
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """As the stock method, and with the settings of the loss, the data, the last metrics and the citation.
+
+        The data's name is `dataset_name` (TRL), `dataset` or the ids `dataset_tags` (transformers), or `data_name`.
+        """
+        given = inspect.signature(super().create_model_card).bind_partial(*args, **kwargs).arguments
+        record = self._finished_record()
+        self.data_name = self._card_notes.note(given, record.card_tags) or self.data_name
+        if given.get("model_name") is None:
+            given["model_name"] = Path(self.args.hub_model_id or self.args.output_dir).absolute().name
+        super().create_model_card(**{**given, "tags": list(self._card_notes.tags)})
+        if self.is_world_process_zero():
+            self._card_notes.finish(self, record, Path(self.args.output_dir) / "README.md")
+
+    def push_to_hub(self, *args: Any, **kwargs: Any) -> Any:
+        """As the stock method.
+
+        Raises:
+            OSError: the hub cannot be reached or refuses; the message says what is saved where, and how to push it.
+        """
+        try:
+            return super().push_to_hub(*args, **kwargs)
+        except HUB_ERRORS as error:
+            raise OSError(f"Pushing to the hub failed. {what_is_left(self)} The error was: {error}") from error
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        tell_failed_pushes(self)
+        if self.is_world_process_zero():
+            self._finished_record().settings.save(self.args.output_dir)
+            self.create_model_card(tags=list(self._card_notes.tags))
+        super()._push_from_checkpoint(checkpoint_folder)
+
+    def _finish_current_push(self) -> None:
+        super()._finish_current_push()
+        tell_failed_pushes(self)
+
+
+@contextmanager
+def _changed(arguments: Any, **values: Any) -> Iterator[None]:
+    """Other values of training arguments while the block runs."""
+    before = {name: getattr(arguments, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(arguments, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(arguments, name, value)

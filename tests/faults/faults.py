@@ -163,8 +163,8 @@ FAULTS = (
     Fault(
         "no-settings-beside-the-model",
         "ntl_hf/trainers/saving.py",
-        "self._recorded_config.save(folder)",
-        "self._recorded_config.check()",
+        "self._finished_record().settings.save(folder)",
+        "self._finished_record().settings.check()",
         "A saved model comes without `ntl_config.json`.",
         (
             "tests/trainers/test_saving.py::test_every_checkpoint_has_its_manifest_and_the_limit_is_kept",
@@ -218,7 +218,7 @@ FAULTS = (
     # ---- Baselines and other frameworks ----
     Fault(
         "places-upside-down",
-        "ntl_hf/systems/regression_transformer/encodings.py",
+        "ntl_hf/systems/regression_transformer/model.py",
         "torch.pow(10.0, tokens.place(ids).float())",
         "torch.pow(10.0, -tokens.place(ids).float())",
         "The Regression Transformer encodes tens as tenths.",
@@ -226,9 +226,9 @@ FAULTS = (
     ),
     Fault(
         "numbers-off-the-mask",
-        "ntl_hf/systems/xval/loss.py",
-        ".where(targets.is_number, 0.0)",
-        ".where(targets.labels != IGNORE_INDEX, 0.0)",
+        "ntl_hf/systems/xval/mixin.py",
+        ".where(is_number, 0.0)",
+        ".where(labels != IGNORE_INDEX, 0.0)",
         "xVal's squared error is taken at words as well.",
         ("tests/systems/test_xval_model.py::test_losses_predictions_and_gradients_equal_a_loop",),
     ),

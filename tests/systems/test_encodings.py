@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntl_hf.systems.regression_transformer.encodings import (
+from ntl_hf.systems.regression_transformer.model import (
     check_encoding,
     digit_values,
     float_encoding,
@@ -67,7 +67,7 @@ def test_encodings_equal_a_loop(value, largest, pairs, log):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("loud", 1.0, 4), "no number encoding 'loud'; there are float, log, none"),
+        (("loud", 1.0, 4), "`number_encoding` must be one of float, log, none, not 'loud'"),
         (("float", 0.0, 4), "must be a positive number"),
         (("log", math.inf, 4), "must be a positive number"),
         (("log", math.nan, 4), "must be a positive number"),

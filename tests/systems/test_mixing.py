@@ -1,17 +1,25 @@
 """Models and tokens of different systems are told apart before anything is trained."""
 
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+
 import pytest
 import torch
 from peft import PromptTuningConfig, get_peft_model
 
 from ntl_hf import NTLTrainer, NumberVocab
-from ntl_hf.systems.regression_head.model import load_regression_head
+from ntl_hf.systems.regression_head import load_regression_head
 from ntl_hf.systems.regression_transformer.model import load_regression_transformer
+from ntl_hf.systems.regression_transformer.places import place_value_vocab
 from ntl_hf.systems.regression_transformer.tokenizer import regression_transformer_tokenizer
-from ntl_hf.systems.regression_transformer.vocab import place_value_vocab
 from ntl_hf.systems.scaling import NumberScaling
 from ntl_hf.systems.xval.model import load_xval
+from ntl_hf.systems.xval.text import xval_tokenizer
 from ntl_hf.tokens.placed_digits import NumberTokens, has_number_tokens
+from ntl_hf.trainers import model_systems
 from tests.build import make_trainer
 from tests.tiny import char_tokenizer, tiny_model
 
@@ -59,6 +67,82 @@ def test_number_heads_are_not_trained_on_tokens(folder, tmp_path):
     for model in models:
         with pytest.raises(ValueError, match="train it with `ntl_hf"):
             make_trainer(NTLTrainer, model, tmp_path)
+
+
+_IN_ANOTHER_PROCESS = """
+import sys
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from ntl_hf import NTLTrainer
+from ntl_hf.settings.arguments import NTLTrainingArguments
+
+head, plain, tokenizer, out = sys.argv[1:]
+args = NTLTrainingArguments(out, report_to=[])
+assert "ntl_hf.systems" not in sys.modules
+for model, tokens in (
+    (AutoModelForSequenceClassification.from_pretrained(head), head),
+    (AutoModelForCausalLM.from_pretrained(plain), tokenizer),
+):
+    try:
+        NTLTrainer(model, args, train_dataset=[], processing_class=AutoTokenizer.from_pretrained(tokens))
+    except ValueError as error:
+        print("refused:", error)
+"""
+
+
+def test_systems_are_known_to_those_who_never_imported_them(folder, tmp_path):
+    tokenizer = char_tokenizer()
+    head = load_regression_head(folder, tokenizer, NumberScaling())
+    head.save_pretrained(tmp_path / "head")
+    tokenizer.save_pretrained(tmp_path / "head")
+    xval_tokenizer(tokenizer).save_pretrained(tmp_path / "xval")
+    names = (tmp_path / "head", folder, tmp_path / "xval", tmp_path / "out")
+    command = [sys.executable, "-c", _IN_ANOTHER_PROCESS, *map(str, names)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    assert "train it with `ntl_hf.systems.NumberHeadTrainer`" in output and "The tokenizer is xVal's" in output
+    assert output.count("refused:") == 2
+
+
+def test_the_installed_package_names_its_systems():
+    """Without it, those who never import `ntl_hf.systems` would train what cannot be trained, after a warning."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    declared = project["entry-points"][model_systems.GROUP]
+    installed = {each.name: each.value for each in entry_points(group=model_systems.GROUP)}
+    assert declared.items() <= installed.items(), f"install {distribution('ntl-hf').name} again"
+    assert all(each.load().is_system for each in entry_points(group=model_systems.GROUP))
+
+
+def test_a_package_that_is_not_installed_is_not_silent(monkeypatch):
+    monkeypatch.setattr(model_systems, "_loaders", [])
+    monkeypatch.setattr(model_systems, "entry_points", lambda group: ())
+    model_systems.registered_systems.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="Install ntl_hf"):
+            assert model_systems.registered_systems() == ()
+    finally:
+        model_systems.registered_systems.cache_clear()
+
+
+def test_systems_of_others_are_asked_too(tmp_path, monkeypatch):
+    class Others:
+        def is_system(self, config):
+            return config.model_type == "llama"
+
+        def check_model(self, model, tokenizer):
+            raise ValueError("not with ours")
+
+        def card_section(self, config):
+            return ""
+
+    monkeypatch.setattr(model_systems, "_loaders", list(model_systems._loaders))
+    model_systems.register_systems(Others)
+    try:
+        assert model_systems.is_system(tiny_model("llama").config) and not model_systems.is_system(
+            tiny_model("t5").config
+        )
+        with pytest.raises(ValueError, match="not with ours"):
+            make_trainer(NTLTrainer, tiny_model("llama"), tmp_path)
+    finally:
+        model_systems.registered_systems.cache_clear()
 
 
 def test_digits_are_worth_themselves_or_what_they_add_to_the_number():

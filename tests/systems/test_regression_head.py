@@ -9,9 +9,8 @@ from datasets import Dataset
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForSequenceClassification, pipeline
 
-from ntl_hf.systems.collate import NumberCollator
-from ntl_hf.systems.regression_head.encode import RegressionEncoder
-from ntl_hf.systems.regression_head.model import is_regression_head, load_regression_head, predict
+from ntl_hf.systems.number_rows import NumberCollator
+from ntl_hf.systems.regression_head import RegressionEncoder, is_regression_head, load_regression_head, predict
 from ntl_hf.systems.scaling import NumberScaling
 from tests.downloads import real_tokenizer
 from tests.tiny import char_tokenizer, tiny_model

@@ -300,14 +300,14 @@ def test_refusals(tmp_path):
         regression_transformer_config(model.config, BLOCK)
     with pytest.raises(ValueError, match="tokens 14 to 53 are beyond the 50 tokens"):
         load_regression_transformer(base_folder(tmp_path, "llama"), BLOCK, 50)
-    with pytest.raises(ValueError, match="no number encoding 'sine'"):
+    with pytest.raises(ValueError, match="`number_encoding` must be one of float, log, none, not 'sine'"):
         regression_transformer_config(tiny_model().config, BLOCK, encoding="sine")
     with pytest.raises(ValueError, match="even width, not 33"):
         config = regression_transformer_config(tiny_model("gpt2", n_embd=33, n_head=3).config, BLOCK)
         adapted_classes("regression_transformer", "gpt2")[1](config)
     with pytest.raises(ValueError, match="whole numbers first_id, low, high"):
         type(model)(type(model.config)())
-    with pytest.raises(ValueError, match="no system 'abacus'; there are regression_transformer, xval"):
+    with pytest.raises(ValueError, match="`kind` must be one of regression_transformer, xval, not 'abacus'"):
         adapted_classes("abacus", "llama")
     with pytest.raises(ValueError, match="no model type 'lama'"):
         adapted_classes("xval", "lama")

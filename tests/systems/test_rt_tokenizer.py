@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, GPT2Config, LlamaConfig, LlamaTokenizer, PreTrainedTokenizerFast, T5Config
 
-from ntl_hf.systems.regression_transformer.tokenizer import out_of_range_number, regression_transformer_tokenizer
+from ntl_hf.systems.regression_transformer.places import out_of_range_number
+from ntl_hf.systems.regression_transformer.tokenizer import regression_transformer_tokenizer
 from ntl_hf.tokens.digit_tokenizer import split_digits
 from ntl_hf.tokens.placed_digits import NumberTokens, number_token_ids, number_token_names
 

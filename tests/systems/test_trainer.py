@@ -14,8 +14,7 @@ from huggingface_hub import ModelCard
 from peft import LoraConfig
 from transformers import AutoModelForSequenceClassification, TrainingArguments
 
-from ntl_hf.systems.regression_head.encode import RegressionEncoder
-from ntl_hf.systems.regression_head.model import load_regression_head, predict
+from ntl_hf.systems.regression_head import RegressionEncoder, load_regression_head, predict
 from ntl_hf.systems.scaling import NumberScaling
 from ntl_hf.systems.trainer import NumberHeadTrainer
 from ntl_hf.trainers.checkpoints import list_checkpoints

@@ -15,11 +15,15 @@ from tokenizers import decoders, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from ntl_hf import add_digit_tokens
-from ntl_hf.systems.collate import NumberCollator
-from ntl_hf.systems.xval.decode import write_number, write_numbers
-from ntl_hf.systems.xval.encode import XValEncoder
-from ntl_hf.systems.xval.tokenizer import xval_tokenizer
-from ntl_hf.systems.xval.values import num_token_id, number_values
+from ntl_hf.systems.number_rows import NumberCollator
+from ntl_hf.systems.xval.text import (
+    XValEncoder,
+    num_token_id,
+    number_values,
+    write_number,
+    write_numbers,
+    xval_tokenizer,
+)
 from tests.downloads import real_tokenizer
 from tests.tiny import char_tokenizer, tiny_model
 

@@ -11,13 +11,11 @@ import torch.distributed as dist
 from datasets import Dataset
 from transformers import TrainingArguments
 
-from ntl_hf.systems.regression_head.encode import RegressionEncoder
-from ntl_hf.systems.regression_head.model import load_regression_head
+from ntl_hf.systems.regression_head import RegressionEncoder, load_regression_head
 from ntl_hf.systems.scaling import NumberScaling
 from ntl_hf.systems.trainer import NumberHeadTrainer
-from ntl_hf.systems.xval.encode import XValEncoder
 from ntl_hf.systems.xval.model import load_xval
-from ntl_hf.systems.xval.tokenizer import NUM_TOKEN, xval_tokenizer
+from ntl_hf.systems.xval.text import NUM_TOKEN, XValEncoder, xval_tokenizer
 from tests.build import make_args, parameters
 from tests.tiny import char_tokenizer, sums, tiny_model
 

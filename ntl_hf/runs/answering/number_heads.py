@@ -10,11 +10,9 @@ from tqdm.auto import tqdm
 
 from ...decoding import NumberPrediction
 from ...decoding.generate import generation_config, pad_prompts
-from ...systems.regression_head.encode import RegressionEncoder
-from ...systems.regression_head.model import predict
-from ...systems.xval.decode import write_number, write_numbers
-from ...systems.xval.encode import XValEncoder
+from ...systems.regression_head import RegressionEncoder, predict
 from ...systems.xval.generate import generate_with_numbers
+from ...systems.xval.text import XValEncoder, write_number, write_numbers
 from ..data_arguments import DataArguments
 from ..evaluation_arguments import EvaluationArguments
 

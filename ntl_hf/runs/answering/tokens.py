@@ -10,7 +10,7 @@ from ...decoding import NumberPrediction
 from ...decoding.generate import generate_answers, generation_config
 from ...evaluation.teacher_forced import TokenSums, teacher_forced_sums
 from ...settings.config import FILE_NAME, NTLConfig
-from ...systems.regression_transformer.encode import PlacedDigitEncoder
+from ...systems.regression_transformer.places import PlacedDigitEncoder
 from ...tokens.number_vocab import NumberVocab
 from ...tokens.placed_digits import has_number_tokens
 from ..data_arguments import DataArguments

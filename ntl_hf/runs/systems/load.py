@@ -11,10 +11,10 @@ from transformers import (
 )
 
 from ...systems.adapted import system_of
-from ...systems.regression_head.model import is_regression_head
+from ...systems.regression_head import is_regression_head
 from ...systems.regression_transformer.model import load_regression_transformer
+from ...systems.regression_transformer.places import place_value_vocab
 from ...systems.regression_transformer.tokenizer import regression_transformer_tokenizer
-from ...systems.regression_transformer.vocab import place_value_vocab
 from ...tokens.number_vocab import NumberVocab
 from ...tokens.placed_digits import NumberTokens, number_token_ids
 from ...trainers.checks import check_placed_digits

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import IterableDataset
 
-from ...systems.collate import NumberCollator
+from ...systems.number_rows import NumberCollator
 from ...systems.scaling import NumberScaling
 from ...systems.trainer import NumberHeadTrainer
 from .job import Job

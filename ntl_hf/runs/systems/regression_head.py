@@ -6,8 +6,7 @@ from peft import TaskType
 from transformers import set_seed
 from trl import get_peft_config
 
-from ...systems.regression_head.encode import RegressionEncoder
-from ...systems.regression_head.model import head_name, load_regression_head
+from ...systems.regression_head import RegressionEncoder, head_name, load_regression_head
 from ...systems.trainer import NumberHeadTrainer
 from ...tokens.digit_tokenizer import split_digits
 from ..model import load_model, load_tokenizer, model_kwargs

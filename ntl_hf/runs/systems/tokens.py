@@ -1,7 +1,7 @@
 """Numbers as tokens: the model as it is, or as a Regression Transformer."""
 
 from ...data import TextEncoder, right_padding_collator
-from ...systems.regression_transformer.encode import PlacedDigitEncoder
+from ...systems.regression_transformer.places import PlacedDigitEncoder
 from ...tokens.placed_digits import has_number_tokens
 from ...trainers import NTLSeq2SeqTrainer, NTLTrainer
 from ..model import lora_config

@@ -5,9 +5,8 @@ from typing import Any
 from transformers import set_seed
 
 from ...systems.trainer import NumberHeadTrainer
-from ...systems.xval.encode import XValEncoder
 from ...systems.xval.model import load_xval
-from ...systems.xval.tokenizer import NUM_TOKEN, xval_tokenizer
+from ...systems.xval.text import NUM_TOKEN, XValEncoder, xval_tokenizer
 from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
 from .job import Job
 from .load import auto_class_of, system_name

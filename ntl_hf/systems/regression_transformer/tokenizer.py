@@ -1,19 +1,34 @@
-"""The Regression Transformer's tokenizer: numbers as tokens `_d_p_`, the digit d at the decimal place p."""
+"""The Regression Transformer's tokenizer: numbers as tokens `_d_p_`, the digit d at the decimal place p.
+
+Numbers are spelled with the names of their tokens by a normalizer, a list of regular expressions. First, each digit
+gets a mark of its place, from the point outwards; then digits and marks turn into names. Marks are characters that no
+text has, and a mark counts only after `.`, `-` or a digit: where a text does have such a character there, a guard is
+put between for the time being. So every text survives.
+
+Names stand in the text between other characters, and are found from the left. That no other name begins before one
+and reaches into it rests on this: directly before a name stands no `_.`, no `_-`, and no `_` with a single digit.
+"""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from tokenizers import AddedToken, Regex, decoders
+from tokenizers import AddedToken, Regex, decoders, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from ...tokens.backend_tokenizer import add_normalizers, check_round_trip, copy_backend, keep_spaces, with_backend
 from ...tokens.placed_digits import POINT, SIGN, number_token_names
-from .spelling import name_pattern, spelling_rules
 
 # What float32 holds: 9e37, but not 9e38.
-_MOST_PLACES = 37
+MOST_PLACES = 37
 _PROBES = ("12.3", "in 5 of 67", "a -5 b", "x3 1.25", "3-5 and 1 2")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|(?<!\.)\.[0-9]+")
+# Private use, plane 16: one mark a place from -37 to 37, one each for point and sign, and the guard.
+_ONES = 0x10F100
+_POINT_MARK, _SIGN_MARK, _GUARD = (chr(_ONES + i) for i in (100, 101, 102))
+_MARKS = rf"[{chr(_ONES - 99)}-{_GUARD}]"
+# As in `ntl_hf.data.number_text`: what ends a value, and other signs. An underscore ends none here, for `_-` is no
+# text that may stand before a name.
+_OPERAND = r"[\p{L}\p{M}\p{N})\]}%.+\-]"
 
 
 def regression_transformer_tokenizer(tokenizer: Any, places: tuple[int, int] = (-9, 12)) -> PreTrainedTokenizerFast:
@@ -61,23 +76,10 @@ def regression_transformer_tokenizer(tokenizer: Any, places: tuple[int, int] = (
     return changed
 
 
-def out_of_range_number(text: str, places: tuple[int, int]) -> str | None:
-    """The first number of a text with digits beyond `places`, as written, or None: all digits have their place.
-
-    Leading and trailing zeros count, since they are written too. Commas separate numbers (`1,000` is two).
-    """
-    low, high = places
-    for match in _NUMBER.finditer(text):
-        before, _, after = match[0].partition(".")
-        if len(before) > high + 1 or len(after) > -low:
-            return match[0]
-    return None
-
-
 def _check_places(low: int, high: int) -> None:
-    if not -_MOST_PLACES <= low <= 0 <= high <= _MOST_PLACES:
+    if not -MOST_PLACES <= low <= 0 <= high <= MOST_PLACES:
         raise ValueError(
-            f"`places` are {low} to {high}; they must contain 0, the ones, and reach at most {_MOST_PLACES} to each "
+            f"`places` are {low} to {high}; they must contain 0, the ones, and reach at most {MOST_PLACES} to each "
             "side."
         )
 
@@ -104,3 +106,60 @@ def _name_decoders(low: int, high: int) -> list[Any]:
     written = {rf"_{digit}_(?:{places})_": str(digit) for digit in range(10)}
     signs = {re.escape(POINT): ".", re.escape(SIGN): "-"}
     return [decoders.Replace(Regex(rf"\A{name}\z"), text) for name, text in {**written, **signs}.items()]
+
+
+def _mark(place: int) -> str:
+    return chr(_ONES + place)
+
+
+def name_pattern(low: int, high: int) -> str:
+    """A regular expression for the names of all number tokens."""
+    return rf"_[0-9]_(?:{_places(low, high)})_|_\._|_-_"
+
+
+def spelling_rules(low: int, high: int) -> list[normalizers.Replace]:
+    """The normalizer's steps, for places from `low` to `high`; names as a whole text are left as they are."""
+    rules = [
+        (rf"(?<=[0-9.\-_])(?={_MARKS})", _GUARD),
+        (r"(?<!\.)\.(?=[0-9])", "." + _POINT_MARK),
+        *_fraction(low),
+        *_integer(low, high),
+        *_sign(),
+        *_names(low, high),
+        (rf"(?<=[0-9.\-_]){_GUARD}(?={_MARKS})", ""),
+    ]
+    return [normalizers.Replace(Regex(pattern), content) for pattern, content in rules]
+
+
+def _fraction(low: int) -> Iterator[tuple[str, str]]:
+    for place in range(-1, low - 1, -1):
+        before = rf"\.{_POINT_MARK}" if place == -1 else rf"[0-9]{_mark(place + 1)}"
+        yield rf"(?<={before}[0-9])", _mark(place)
+
+
+def _integer(low: int, high: int) -> Iterator[tuple[str, str]]:
+    of_fraction = rf"(?<![0-9.]{_MARKS}[0-9]*)"
+    too_long = rf"(?<![0-9]{{{high + 2}}})"
+    places = _places(low, high)
+    of_name = rf"(?!(?<=\A_[0-9])_(?:{places})_\z)(?!(?<=\A_[0-9]_(?:{places}))_\z)"
+    yield rf"(?<=[0-9])(?![0-9]){of_fraction}{too_long}{of_name}", _mark(0)
+    for place in range(1, high + 1):
+        yield rf"(?<=[0-9])(?=[0-9]{_mark(place - 1)})", _mark(place)
+
+
+def _sign() -> Iterator[tuple[str, str]]:
+    of_money = rf"(?<![0-9]{_MARKS}[ \u2581]?[$€£])"
+    yield rf"(?<!{_OPERAND})(?<![0-9]{_MARKS}){of_money}-(?=[0-9]{_MARKS}|\.{_POINT_MARK})", "-" + _SIGN_MARK
+
+
+def _names(low: int, high: int) -> Iterator[tuple[str, str]]:
+    yield rf"(?=[0-9]{_MARKS}(?<!{_GUARD}))", "_"
+    for place in range(low, high + 1):
+        yield rf"(?<=[0-9]){_mark(place)}", f"_{place}_"
+    # Without places after it, a point stays with its digits.
+    yield rf"\.{_POINT_MARK}", POINT if low < 0 else "."
+    yield rf"-{_SIGN_MARK}", SIGN
+
+
+def _places(low: int, high: int) -> str:
+    return "|".join(str(place) for place in range(low, high + 1))

@@ -79,7 +79,9 @@ def generate_with_numbers(
     Raises:
         ValueError: beam search or another way that is not supported, or prompts with `[NUM]` without their numbers.
     """
-    _check_beams(model, generation_config, options)
+    config = generation_config or model.generation_config
+    if (options.get("num_beams") or getattr(config, "num_beams", None) or 1) > 1:
+        raise ValueError("xVal generates greedily or by sampling, not by beam search: set `num_beams` to 1.")
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     steps: list[Tensor] = []
     handle = base.register_forward_hook(lambda *call: steps.append(call[-1].number_predictions[:, -1]))
@@ -92,9 +94,3 @@ def generate_with_numbers(
     new_ids = getattr(sequences, "sequences", sequences)[:, prompt:]
     values = torch.stack(steps[: new_ids.shape[1]], dim=1).to(new_ids.device)
     return new_ids, values.where(new_ids == base.config.num_token_id, torch.nan)
-
-
-def _check_beams(model: Any, generation_config: GenerationConfig | None, options: dict[str, Any]) -> None:
-    config = generation_config or model.generation_config
-    if (options.get("num_beams") or getattr(config, "num_beams", None) or 1) > 1:
-        raise ValueError("xVal generates greedily or by sampling, not by beam search: set `num_beams` to 1.")

@@ -1,5 +1,8 @@
-"""`XValMixin`: what makes xVal of a language model."""
+"""`XValMixin`: what makes xVal of a language model: scaled embeddings, a number head, and the two losses."""
 
+from collections.abc import Sequence
+from dataclasses import field, make_dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -7,15 +10,98 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
+from ...losses.head_output import IGNORE_INDEX
 from ...settings.json_settings import is_number
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
 from .generate import NumberSteps
-from .head import NumberHead
-from .loss import Targets, number_loss, token_loss, with_numbers
 
 # What only xVal's forward takes; `number_values` and `decoder_number_values` go with the token ids.
 _OF_LOSS = ("number_labels", "num_items_in_batch", "num_numbers_in_batch")
+
+
+class NumberHead(nn.Module):
+    """Two linear layers with a GELU between them, `[..., width]` -> `[...]`, in float32.
+
+    As in the authors' code (github.com/PolymathicAI/xVal), but for the width in the middle, which there is that of the
+    feed-forward layers, and here that of the model.
+
+    Args:
+        width: of the hidden states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.middle = nn.Linear(width, width, dtype=torch.float32)
+        self.last = nn.Linear(width, 1, dtype=torch.float32)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        # Rounded to bfloat16, a prediction would have two or three digits.
+        with torch.autocast(hidden.device.type, enabled=False):
+            middle = nn.functional.gelu(self.middle(hidden.to(self.middle.weight.dtype)))
+            result: Tensor = self.last(middle)
+        return result.squeeze(-1)
+
+
+def xval_losses(
+    logits: Tensor,
+    predictions: Tensor,
+    labels: Tensor,
+    numbers: Tensor,
+    num_token_id: int,
+    shift: bool,
+    counts: Sequence[Any] = (None, None),
+) -> tuple[Tensor, Tensor]:
+    """Cross entropy over the labels and squared error over those that are `[NUM]`, scalars, in scaled units.
+
+    They are float32, float64 for float64 logits. Without a `[NUM]`, the error is 0, and still made of the predictions:
+    wrappers such as DDP want a gradient for each parameter.
+
+    Args:
+        logits: of the last T' positions, `[B, T', V]`.
+        predictions: `[B, T']`, scaled.
+        labels: `[B, T]`, int64, -100 where there is none.
+        numbers: the number at each label that is `[NUM]`, `[B, T]`, float32, scaled; anything elsewhere.
+        num_token_id: the id of `[NUM]`.
+        shift: whether position t predicts the label t + 1.
+        counts: what the two sums are divided by, numbers or scalar tensors; None for the number of labels, and of
+            those that are `[NUM]`. At least 1 is divided by.
+    """
+    # Negative padding cuts: T' is less than T where a model keeps few logits.
+    pad = (logits.shape[1] - labels.shape[1] - int(shift), int(shift))
+    labels, numbers = F.pad(labels, pad, value=IGNORE_INDEX), F.pad(numbers, pad)
+    is_number = labels == num_token_id
+    flat = logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32))
+    sums = (
+        F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"),
+        (predictions - numbers).where(is_number, 0.0).square().sum(),
+    )
+    found = zip(sums, counts, (labels != IGNORE_INDEX, is_number), strict=True)
+    token_loss, number_loss = (
+        total / torch.as_tensor(mask.sum() if count is None else count, device=mask.device).clamp(min=1)
+        for total, count, mask in found
+    )
+    return token_loss, number_loss
+
+
+def router_loss(config: Any, outputs: Any) -> Tensor | float:
+    """What the balance of a mixture's experts adds to xVal's loss."""
+    coefficient = getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
+    return 0.0 if outputs.get("aux_loss") is None else coefficient * outputs["aux_loss"]
+
+
+def with_numbers(base: Any, **added: Tensor | None) -> Any:
+    """The output of a base model with a `loss` and the further fields of xVal."""
+    made: Any = type(base)
+    return output_class(made)(**{**base, **added})
+
+
+@cache
+def output_class(base: Any) -> Any:
+    """A base's `ModelOutput` with `number_predictions`, `token_loss` and `number_loss`."""
+    names = ("number_predictions", "token_loss", "number_loss")
+    fields = [(name, Tensor | None, field(default=None)) for name in names]
+    return make_dataclass(f"XVal{base.__name__}", fields, bases=(base,))
 
 
 class XValMixin(NumberSteps, EmbeddingMixin):
@@ -76,18 +162,17 @@ class XValMixin(NumberSteps, EmbeddingMixin):
             ValueError: there is a `[NUM]` and no numbers were given, or numbers of another shape than the tokens.
         """
         labels, return_dict = inputs.get("labels"), inputs.pop("return_dict", None)
-        numbers, tokens_count, numbers_count = (inputs.pop(name, None) for name in _OF_LOSS)
+        numbers, *counts = (inputs.pop(name, None) for name in _OF_LOSS)
         if labels is not None:
             numbers = self._checked(numbers, labels, "number_labels")
-        inputs = self._embedded(self._with_decoder_numbers(inputs, numbers))
-        base, predictions = self._base_output(inputs)
+        base, predictions = self._base_output(self._embedded(self._with_decoder_numbers(inputs, numbers)))
         losses: dict[str, Tensor] = {}
         if labels is not None:
-            targets = self._targets(labels, numbers, base.logits)
-            losses["token_loss"] = token_loss(base.logits, targets, tokens_count)
-            losses["number_loss"] = number_loss(predictions, targets, numbers_count)
-            total = losses["token_loss"] + self.config.number_weight * losses["number_loss"] + self._router_loss(base)
-            losses = {"loss": total, **{name: loss.detach() for name, loss in losses.items()}}
+            labels, scaled = (each.to(base.logits.device) for each in (labels, self.number_scaling.scale(numbers)))
+            shift = not self.config.is_encoder_decoder
+            pair = xval_losses(base.logits, predictions, labels, scaled, self.config.num_token_id, shift, counts)
+            total = pair[0] + self.config.number_weight * pair[1] + router_loss(self.config, base)
+            losses = {"loss": total, "token_loss": pair[0].detach(), "number_loss": pair[1].detach()}
         output = with_numbers(base, number_predictions=self.number_scaling.unscale(predictions), **losses)
         is_tuple = not (self.config.return_dict if return_dict is None else return_dict)
         return output.to_tuple() if is_tuple else output
@@ -117,11 +202,6 @@ class XValMixin(NumberSteps, EmbeddingMixin):
             completed["decoder_number_values"] = F.pad(number_labels[:, :-1], (1, 0), value=1.0)
         return completed
 
-    def _targets(self, labels: Tensor, numbers: Tensor, logits: Tensor) -> Targets:
-        labels, scaled = labels.to(logits.device), self.number_scaling.scale(numbers.to(logits.device))
-        shift = not self.config.is_encoder_decoder
-        return Targets.aligned(labels, scaled, self.config.num_token_id, logits.shape[1], shift)
-
     def _checked(self, values: Tensor | None, ids: Tensor, name: str) -> Tensor:
         if values is not None:
             if values.shape != ids.shape:
@@ -131,11 +211,6 @@ class XValMixin(NumberSteps, EmbeddingMixin):
         if bool((ids == self.config.num_token_id).any()):
             raise ValueError(f"There is a [NUM] among the tokens: give its number in `{name}`, of the same shape.")
         return torch.ones(ids.shape, device=ids.device)
-
-    def _router_loss(self, base: Any) -> Tensor | float:
-        aux = base.get("aux_loss")
-        coefficient = getattr(self.config, "router_aux_loss_coef", getattr(self.config, "aux_loss_coef", 0.0))
-        return 0.0 if aux is None else coefficient * aux
 
 
 def check_settings(num_token_id: Any, number_weight: float, scaling: Any = None) -> None:

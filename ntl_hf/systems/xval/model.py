@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..adapted import System
-from ..from_base import adapted_config, load_adapted
+from ..loading import adapted_config, load_adapted
 from ..scaling import NumberScaling
 from .mixin import XValMixin, check_settings
 

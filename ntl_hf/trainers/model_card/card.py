@@ -1,16 +1,16 @@
-"""What ntl_hf makes of a card of transformers, TRL or peft: metadata, settings, data, metrics, citation."""
+"""A card of transformers, TRL or peft, completed: metadata, settings, data, metrics, citation."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ...settings.config import NTLConfig
 from ...settings.loss_terms import PAPER_LOSSES
-from .facts import CardFacts, DataFacts
-from .metadata import complete_metadata
+from .facts import CardFacts, DataFacts, hub_id
 
 TAGS = ("ntl", "number-token-loss")
 
@@ -39,6 +39,7 @@ _ORIGIN = re.compile(
     re.MULTILINE,
 )
 _TRAINER_NOTE = "generated automatically according to the information the Trainer had access to"
+_ADAPTER_TAG = "base_model:adapter:"
 _PEFT_TITLE = "# Model Card for Model ID"
 _RESULTS = re.compile(r"^It achieves the following results on the evaluation set:\n(?:- .*\n?)+", re.MULTILINE)
 
@@ -50,13 +51,13 @@ def finish_card(path: Path, facts: CardFacts, about: str, citation: str = "") ->
 
     Args:
         path: of a card that transformers, TRL or peft wrote, or a user.
-        facts: from `read_facts`.
+        facts: of the run.
         about: the section on the loss or the system, with its heading, see `section`.
         citation: the last paragraph.
     """
     card = ModelCard.load(path)
     is_stock = _BEGIN not in card.text and _is_generated(card)
-    complete_metadata(card.data, facts)
+    _complete_metadata(card.data, facts)
     text = _correct(card.text, card.data.base_model, facts) if is_stock else card.text
     parts = (_BEGIN, about.strip(), data_section(facts), metrics_section(facts), citation, _END)
     ours = "\n\n".join(part for part in parts if part)
@@ -94,6 +95,45 @@ def _origin(base_model: object, facts: CardFacts) -> str:
 
 def _link(data: DataFacts) -> str:
     return ", ".join(f"[{name}]({_HUB}/datasets/{name})" for name in data.ids) or data.name or "not named"
+
+
+def _complete_metadata(data: ModelCardData, facts: CardFacts) -> None:
+    """Add the facts to the metadata of a card, and take out the local paths that stock cards have.
+
+    `peft` writes the folder of a local base model as `base_model` and as a tag, and the hub refuses such a card;
+    `transformers` writes the kind of the files ("generator") as a data set's id.
+    """
+    data.tags = sorted({tag for tag in data.tags or () if _is_allowed(tag)} | facts.tags)
+    if not isinstance(data.base_model, list):
+        data.base_model = None if facts.is_from_folder else hub_id(data.base_model) or facts.base_model
+    given = [data.datasets] if isinstance(data.datasets, str) else data.datasets or []
+    # An id has an owner; the rest is what transformers takes for one.
+    ids = [*facts.dataset_ids, *(name for name in given if "/" in name and hub_id(name))]
+    data.datasets = list(dict.fromkeys(ids)) or None
+    data.library_name = "peft" if facts.is_adapter else data.library_name or "transformers"
+    if facts.is_decoder:
+        data.pipeline_tag = data.pipeline_tag or "text-generation"
+    data.model_name = data.model_name or facts.name
+    data.eval_results = _results(facts) or None
+
+
+def _is_allowed(tag: str) -> bool:
+    return not tag.startswith(_ADAPTER_TAG) or hub_id(tag.removeprefix(_ADAPTER_TAG)) is not None
+
+
+def _results(facts: CardFacts) -> list[EvalResult]:
+    evaluated = facts.evaluation or DataFacts((), None, None, None)
+    about: dict[str, Any] = {
+        "task_type": facts.task,
+        # Of several sets, the name of the metric says which one it is of.
+        "dataset_type": evaluated.ids[0] if len(evaluated.ids) == 1 else "unknown",
+        "dataset_name": evaluated.name or "unknown",
+        "dataset_split": evaluated.split,
+    }
+    return [
+        EvalResult(**about, metric_type=name.removeprefix("eval_"), metric_name=name, metric_value=value)
+        for name, value in facts.metrics.items()
+    ]
 
 
 def section(config: NTLConfig) -> str:

@@ -1,4 +1,4 @@
-"""What a model card tells of a run, read from its trainer: base model, data, the metrics of the last evaluation."""
+"""`CardFacts`: base model, data and metrics of a run, read from its trainer for its model card."""
 
 import math
 import os
@@ -27,9 +27,15 @@ class DataFacts:
     examples: int | None
 
 
-@dataclass(frozen=True)
 class CardFacts:
-    """What `finish_card` writes.
+    """What a card tells of a run, read from its trainer before, in or after training.
+
+    Args:
+        trainer: any of transformers or TRL.
+        tags: for the card.
+        data_name: what to call the data; an id of the hub or any name.
+        dataset_ids: of the hub; without them, they are found in the data sets, which know where they were loaded from.
+        was_folder: the base model came from a local folder, which need not be there any more.
 
     Attributes:
         name: of the model, where the card has none.
@@ -44,17 +50,27 @@ class CardFacts:
         step: the optimizer step of that evaluation.
     """
 
-    name: str
-    base_model: str | None
-    is_from_folder: bool
-    is_adapter: bool
-    task: str
-    is_decoder: bool
-    tags: frozenset[str]
-    training: DataFacts | None
-    evaluation: DataFacts | None
-    metrics: dict[str, float]
-    step: int | None
+    def __init__(
+        self,
+        trainer: Any,
+        tags: Iterable[str] = (),
+        data_name: str | None = None,
+        dataset_ids: Iterable[str] = (),
+        was_folder: bool = False,
+    ) -> None:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        base = getattr(model.config, "_name_or_path", None) or ""
+        self.name = os.path.basename(str(trainer.args.hub_model_id or os.path.abspath(trainer.args.output_dir)))
+        self.base_model = None if was_folder else hub_id(base)
+        self.is_from_folder = bool(base) and self.base_model is None
+        self.is_adapter = hasattr(model, "peft_config")
+        self.task = _task(model)
+        self.is_decoder = self.task == "text-generation" and not model.config.is_encoder_decoder
+        self.tags = frozenset(tags)
+        ids = tuple(filter(hub_id, dataset_ids))
+        self.training = _data_facts(trainer.train_dataset, data_name, ids)
+        self.evaluation = _data_facts(trainer.eval_dataset, data_name, ids)
+        self.step, self.metrics = last_evaluation(trainer)
 
     @property
     def dataset_ids(self) -> list[str]:
@@ -77,43 +93,6 @@ def hub_id(name: Any) -> str | None:
 def is_from_folder(model: Any) -> bool:
     """Whether a model was loaded from a local folder. To be asked early: the folder may be gone when it ends."""
     return os.path.isdir(getattr(model.config, "_name_or_path", None) or "")
-
-
-def read_facts(
-    trainer: Any,
-    tags: Iterable[str] = (),
-    data_name: str | None = None,
-    dataset_ids: Iterable[str] = (),
-    was_folder: bool = False,
-) -> CardFacts:
-    """Read what a card tells from a trainer.
-
-    Args:
-        trainer: any of transformers or TRL, before, in or after training.
-        tags: for the card.
-        data_name: what to call the data; an id of the hub or any name.
-        dataset_ids: of the hub; without them, they are found in the data sets, which know where they were loaded from.
-        was_folder: the base model came from a local folder, which need not be there any more.
-    """
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    base, task = getattr(model.config, "_name_or_path", None) or "", _task(model)
-    base_id = None if was_folder else hub_id(base)
-    name = str(trainer.args.hub_model_id or os.path.abspath(trainer.args.output_dir))
-    step, metrics = last_evaluation(trainer)
-    ids = tuple(filter(hub_id, dataset_ids))
-    return CardFacts(
-        name=os.path.basename(name),
-        base_model=base_id,
-        is_from_folder=bool(base) and base_id is None,
-        is_adapter=hasattr(model, "peft_config"),
-        task=task,
-        is_decoder=task == "text-generation" and not model.config.is_encoder_decoder,
-        tags=frozenset(tags),
-        training=_data_facts(trainer.train_dataset, data_name, ids),
-        evaluation=_data_facts(trainer.eval_dataset, data_name, ids),
-        metrics=metrics,
-        step=step,
-    )
 
 
 def _task(model: Any) -> str:

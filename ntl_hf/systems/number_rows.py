@@ -1,17 +1,50 @@
-"""What is refused in the data of a number head before training starts."""
+"""Rows that hold numbers beside tokens: how they are padded, and what is refused in them before training starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from ..data import right_padding_collator
 from ..losses.head_output import IGNORE_INDEX
-from ..trainers.checks import check_labels, collated
+from ..trainers.checks import check_labels, collated, stored_columns
 
-# Rows read at a time.
-_ROWS = 1000
+# A token that is no number is multiplied by 1, and has no number to predict.
+_PADDING = {"number_values": 1.0, "number_labels": 0.0}
+
+
+class NumberCollator:
+    """Pads rows of `XValEncoder` and of `RegressionEncoder` on the right, whatever side the tokenizer pads on.
+
+    Token columns are padded as by `right_padding_collator`. `number_values` and `number_labels` have the lengths of
+    `input_ids` and `labels`, and are padded with 1.0 and 0.0; `labels` that are one number a row become `[B]`. Numbers
+    are float32.
+
+    Args:
+        tokenizer: with a padding token.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._collate = right_padding_collator(tokenizer)
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Tensor]:
+        targets = [row["labels"] for row in rows if np.ndim(row.get("labels", ())) == 0]
+        names = {*_PADDING, "labels"} if targets else {*_PADDING}
+        tokens = [{name: value for name, value in row.items() if name not in names} for row in rows]
+        batch = {name: value for name, value in self._collate(tokens).items() if value is not None}
+        for name in _PADDING.keys() & rows[0].keys():
+            batch[name] = _padded([row[name] for row in rows], _PADDING[name])
+        if targets:
+            batch["labels"] = torch.tensor(targets, dtype=torch.float32)
+        return batch
+
+
+def _padded(rows: list[list[float]], padding: float) -> Tensor:
+    return pad_sequence([torch.as_tensor(row, dtype=torch.float32) for row in rows], True, padding)
 
 
 def check_numbers(batch: dict[str, Tensor], vocab_size: int | None) -> None:
@@ -51,8 +84,8 @@ def check_number_dataset(dataset: Any, collate: Any, vocab_size: int | None) -> 
     Raises:
         ValueError: see `check_numbers`; or no row has a label.
     """
-    is_stored = isinstance(dataset, Dataset) and dataset.format["type"] != "custom"
     found, empty = False, True
+    is_stored = isinstance(dataset, Dataset) and dataset.format["type"] != "custom"
     for batch in _stored(dataset) if is_stored else collated(dataset, collate):
         check_numbers(batch, vocab_size)
         found, empty = found or bool((batch["labels"] != IGNORE_INDEX).any()) or vocab_size is None, False
@@ -60,19 +93,6 @@ def check_number_dataset(dataset: Any, collate: Any, vocab_size: int | None) -> 
         raise ValueError("No token of the training set has a label (all are -100), so there is nothing to learn.")
 
 
-def _stored(dataset: Dataset) -> Iterator[dict[str, Tensor]]:
-    # A chunk at a time: a column of a large set does not fit into memory.
-    names = [name for name in ("labels", "number_labels", "number_values") if name in dataset.column_names]
-    if not names:
-        yield {}
-        return
-    for chunk in dataset.select_columns(names).with_format("arrow").iter(batch_size=_ROWS):
-        yield {name: _tensor(chunk[name].combine_chunks()) for name in names}
-
-
-def _tensor(column: Any) -> Tensor:
-    is_list = hasattr(column, "flatten")
-    flat = column.flatten() if is_list else column
-    values = torch.from_numpy(flat.to_numpy(zero_copy_only=False).copy())
-    # Lists keep a second dimension, so that a number a row can be told from them.
-    return values.unsqueeze(0) if is_list else values
+def _stored(dataset: Dataset) -> Iterable[dict[str, Tensor]]:
+    names = [name for name in ("labels", *_PADDING) if name in dataset.column_names]
+    return stored_columns(dataset, names) if names else [{}]

@@ -8,7 +8,7 @@ from transformers import AutoConfig
 
 from .adapted import adapted_classes, split_model_type, system_of
 
-HUB_OPTIONS = (
+_HUB_OPTIONS = (
     "cache_dir",
     "force_download",
     "local_files_only",
@@ -59,12 +59,12 @@ def load_adapted(
         from_scratch: initialise all weights.
         options: of `from_pretrained`, such as `dtype` and `attn_implementation`.
     """
-    hub_options = {name: options[name] for name in HUB_OPTIONS if name in options}
+    hub_options, of_model = split_options(options)
     config = make_config(AutoConfig.from_pretrained(name_or_path, **hub_options))
     _, model_class = adapted_classes(*split_model_type(config.model_type))
     if from_scratch:
         config.vocab_size = max(config.vocab_size, new_ids.stop)
-        return model_class._from_config(config, **{k: v for k, v in options.items() if k not in hub_options})
+        return model_class._from_config(config, **of_model)
     model = model_class.from_pretrained(name_or_path, config=config, **options)
     rows = model.get_input_embeddings().weight.shape[0]
     if new_ids.stop > rows:
@@ -72,6 +72,12 @@ def load_adapted(
         model.resize_token_embeddings(new_ids.stop, mean_resizing=False)
     _draw(model, range(new_ids.start, min(new_ids.stop, rows)))
     return model
+
+
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the options of `from_pretrained`, those that say where the files are, and those of the model."""
+    of_hub = {name: value for name, value in options.items() if name in _HUB_OPTIONS}
+    return of_hub, {name: value for name, value in options.items() if name not in of_hub}
 
 
 @torch.no_grad()

@@ -1,1 +1,0 @@
-"""A scalar head on an encoder-decoder or a decoder, trained by squared error."""
