@@ -15,7 +15,7 @@ from ...systems.regression_head.model import predict
 from ...systems.xval.decode import write_number, write_numbers
 from ...systems.xval.encode import XValEncoder
 from ...systems.xval.generate import generate_with_numbers
-from ..data_arguments import DataArguments
+from ..data import DataArguments
 from ..evaluation_arguments import EvaluationArguments
 
 # Of a model that has diverged.
