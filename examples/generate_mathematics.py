@@ -1,11 +1,13 @@
 """Write files of DeepMind Mathematics (arXiv 1904.01557) with its own generator, as `task: mathematics` reads them.
 
     pip install mathematics_dataset==1.0.1 'sympy>=1.14'
-    python examples/generate_mathematics.py data/mathematics --modules paper --rows_per_file 10000
+    python examples/generate_mathematics.py data/mathematics --rows_per_file 1000 --modules arithmetic__mul \
+        --levels train-easy train-medium train-hard interpolate
 
 Each file `LEVEL/MODULE.txt` has its own chance, so that it does not depend on the others, and the same seed writes the
-same. The original has 666,666 rows of each module in the three train levels and 10,000 in the others. Four of the
-paper's modules (`*_composed`) do not run with numpy 2: name others, or generate in an environment with numpy 1.23.
+same. The original has 666,666 rows of each module in the three train levels and 10,000 in the others. `paper` stands
+for the modules of arXiv 2411.02083; four of them (`*_composed`) do not run with numpy 2: name others, or generate them
+in an environment with numpy 1.23.
 """
 
 import argparse

@@ -79,7 +79,7 @@ def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = 
         ValueError: unknown split or scale, or `max_rows` below 1.
     """
     if scale not in SCALES:
-        raise ValueError(f"The scale of arithmetic is one of {', '.join(SCALES)}, not '{scale}'.")
+        raise ValueError(f"`scale` must be one of {', '.join(SCALES)}, not '{scale}'.")
     return generate("Arithmetic", ROWS, partial(_rows, SCALES[scale]), split, seed, max_rows)
 
 

@@ -4,11 +4,13 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, pairwise
 from random import Random
-from statistics import NormalDist, fmean, pvariance
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, Features, Value
 
 from .sets import NUMERIC_FEATURES, check_split, to_dataset
@@ -79,17 +81,6 @@ class RoundedGaussian:
         return [right - left for left, right in pairwise(edges)]
 
 
-@dataclass(frozen=True)
-class _Prediction:
-    """The best that can be said about one number: its moments, and what the best answers to it score."""
-
-    mean: float
-    variance: float
-    absolute_error: float
-    hit: float
-    entropy: float
-
-
 def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, float]:
     """Expected scores of a model that knows the noise-free values and the noise: nobody's are better, but for luck.
 
@@ -104,33 +95,25 @@ def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, fl
         Scores by the names that an evaluation gives them, over infinitely many draws of the noise, and `nats`, the
         entropy of an answer; `r2` and `pearson` are NaN where all numbers are sure to be the same.
     """
-    values = list(values)
     # Rows share noise-free values.
-    known = {value: _predict(noise, value) for value in set(values)}
-    rows = [known[value] for value in values]
-    mse = fmean(row.variance for row in rows)
-    explained = pvariance([row.mean for row in rows])
+    unique, counts = np.unique(np.fromiter(values, float), return_counts=True)
+    average = partial(np.average, weights=counts)
+    numbers = np.arange(noise.lowest, noise.highest + 1)
+    likely = np.array([noise.probabilities(value) for value in unique.tolist()])  # [values, numbers]
+    means = likely @ numbers
+    # Without clipping it would be exactly this; with it too, as the noise-free value is the noise's median.
+    medians = np.clip(np.round(unique), noise.lowest, noise.highest)
+    mse = average(np.sum(likely * (numbers - means[:, None]) ** 2, axis=1))
+    explained = average((means - average(means)) ** 2)
     r2 = explained / (explained + mse) if explained + mse else math.nan
-    return {
-        "number_accuracy": fmean(row.hit for row in rows),
-        "mae": fmean(row.absolute_error for row in rows),
+    entropies = -np.sum(likely * np.log(likely, where=likely > 0, out=np.zeros_like(likely)), axis=1)
+    scores = {
+        "number_accuracy": average(likely.max(axis=1)),
+        "mae": average(np.sum(likely * np.abs(numbers - medians[:, None]), axis=1)),
         "mse": mse,
         "rmse": math.sqrt(mse),
         "r2": r2,
         "pearson": math.sqrt(r2),
-        "nats": fmean(row.entropy for row in rows),
+        "nats": average(entropies),
     }
-
-
-def _predict(noise: RoundedGaussian, value: float) -> _Prediction:
-    likely = dict(enumerate(noise.probabilities(value), start=noise.lowest))
-    mean = sum(number * p for number, p in likely.items())
-    # Without clipping it would be exactly this; with it too, as the noise-free value is the noise's median.
-    median = min(noise.highest, max(noise.lowest, round(value)))
-    return _Prediction(
-        mean,
-        sum((number - mean) ** 2 * p for number, p in likely.items()),
-        sum(abs(number - median) * p for number, p in likely.items()),
-        max(likely.values()),
-        -sum(p * math.log(p) for p in likely.values() if p > 0),
-    )
+    return {name: float(score) for name, score in scores.items()}

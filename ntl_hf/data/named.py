@@ -46,7 +46,9 @@ def load_named(name: str, config: str | None, split: str) -> Dataset:
     path = Path(name)
     try:
         if path.is_file():
-            return _load_file(path, config)
+            if config is not None:
+                raise ValueError(f"{path} is a file, and has no configuration '{config}': leave `dataset_config` out.")
+            return load_file(path)
         return _load_folder(path, config, split) if path.is_dir() else _load_hub(name, config, split)
     except (DatasetsError, ValueError) as error:
         raise ValueError(_describe(error, name, split)) from error
@@ -59,12 +61,6 @@ def _describe(error: BaseException, name: str, split: str) -> str:
     if cause.startswith((name, "Unknown split")):
         return cause if cause.startswith(name) else f"{name}: {cause}"
     return f"{name} cannot be read: {cause}"
-
-
-def _load_file(path: Path, config: str | None) -> Dataset:
-    if config is not None:
-        raise ValueError(f"{path} is a file, and has no configuration '{config}': leave `dataset_config` out.")
-    return load_file(path)
 
 
 def _load_hub(name: str, config: str | None, split: str) -> Dataset:

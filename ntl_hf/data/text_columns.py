@@ -48,7 +48,7 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
         return _stream_as_texts(dataset, names, source, turns)
     for name in names if turns else ():
         _check_turns(dataset, name, source)
-    typed = _text_features(dataset.features, names, source, turns)
+    typed = text_features(dataset.features, names, source, turns)
     for name in names:
         _check_nulls(dataset, name, source)
     mixed = [name for name in names if _has_json(typed[name])]
@@ -63,13 +63,8 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
 
 
-def check_text_types(features: Features, names: Sequence[str], source: str) -> None:
-    """Raise `ValueError` where a column holds neither texts nor whole numbers; see `as_texts`."""
-    _text_features(features, names, source, turns=False)
-
-
 def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str, turns: bool) -> IterableDataset:
-    typed = None if dataset.features is None else _text_features(dataset.features, names, source, turns)
+    typed = None if dataset.features is None else text_features(dataset.features, names, source, turns)
     first: dict[str, Any] = next(iter(dataset), {})
     lists = frozenset(name for name in names if turns and isinstance(first.get(name), list))
     spelling = _Spelling(tuple(names), source, lists)
@@ -127,13 +122,12 @@ def _warn_of_shift(dataset: Any, source: str) -> None:
         )
 
 
-def _text_features(features: Features, names: Sequence[str], source: str, turns: bool) -> Features:
-    """The features when all of `names` are texts."""
+def text_features(features: Features, names: Sequence[str], source: str, turns: bool = False) -> Features:
+    """The features when all of `names` are texts; errors as of `as_texts`."""
     found = {}
     for name in names:
         try:
-            found[name] = _turns_feature(features[name]) if turns else None
-            found[name] = found[name] or _text_feature(features[name])
+            found[name] = (_turns_feature(features[name]) if turns else None) or _text_feature(features[name])
         except TypeError as error:
             raise ValueError(f"{source}: the column '{name}' {error}") from None
     return Features({**features, **found})

@@ -187,7 +187,7 @@ def _check_source(data_args: DataArguments) -> None:
     if (data_args.task is None) == (data_args.dataset_name is None):
         raise ValueError("Name the data: either `task: gsm8k` or `dataset_name: HUB_ID_OR_FOLDER`.")
     if data_args.task is not None and data_args.task not in TASKS:
-        raise ValueError(f"There is no task '{data_args.task}'; known are {', '.join(TASKS)}.")
+        raise ValueError(f"`task` must be one of {', '.join(TASKS)}, not '{data_args.task}'.")
     if data_args.data_path is not None and data_args.task is None:
         raise ValueError("`data_path` is the folder of a `task`; give a data set's folder as `dataset_name`.")
 
