@@ -15,8 +15,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ntl_hf import NTLSFTConfig, NTLSFTTrainer, NumberReward
 from ntl_hf.data import make_calculations
-from ntl_hf.runs.tiny_models.decoder import config
-from ntl_hf.runs.tiny_models.words import texts_of, word_tokenizer
+from ntl_hf.runs.tiny_models import decoder_config, texts_of, word_tokenizer
 
 supervised_steps = int(sys.argv[1]) if len(sys.argv) > 1 else 600
 grpo_steps = int(sys.argv[2]) if len(sys.argv) > 2 else 300
@@ -26,7 +25,7 @@ unseen = make_calculations("interpolate", max_rows=256)
 core = word_tokenizer(texts_of(train))
 tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 set_seed(0)
-model = LlamaForCausalLM(config(len(tokenizer)))
+model = LlamaForCausalLM(decoder_config(len(tokenizer)))
 common: dict[str, Any] = {
     "bf16": False,
     "use_cpu": True,

@@ -1,23 +1,19 @@
 """Data sets as prompt, completion and target, and their way to token ids and labels."""
 
-from .answer import final_answer
 from .arithmetic import make_arithmetic
-from .calculations import make_calculations
+from .calculations import make_calculations, make_multiplication
 from .cnn_dailymail import load_cnn_dailymail
 from .columns import map_columns, read_targets
 from .encode import TextEncoder, check_text_columns, right_padding_collator
+from .generated import best_scores
 from .gsm8k import load_gsm8k
-from .mathematics import load_mathematics
-from .mathematics_generator import generate_mathematics
-from .mathematics_modules import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES
-from .multiplication import make_multiplication
+from .mathematics import PAPER_EXTRAPOLATION_MODULES, PAPER_MODULES, load_mathematics
 from .multirc import load_multirc
 from .named import is_data_file, load_named
-from .noise import best_scores
-from .plain_numbers import clean_numbers
 from .ratings import make_ratings
 from .readings import make_readings
 from .rjokes import load_rjokes
+from .sets import clean_numbers, final_answer
 
 __all__ = [
     "PAPER_EXTRAPOLATION_MODULES",
@@ -27,7 +23,6 @@ __all__ = [
     "check_text_columns",
     "clean_numbers",
     "final_answer",
-    "generate_mathematics",
     "is_data_file",
     "load_cnn_dailymail",
     "load_gsm8k",

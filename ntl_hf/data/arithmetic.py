@@ -5,20 +5,19 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from typing import Any
 
 from datasets import Dataset
 
-from .expressions import random_expression, random_integer
-from .generated import count_rows, is_held_out
-from .question import question_and_answer
-from .schema import to_dataset
+from .generated import generate, is_held_out
+from .sets import question_and_answer
 
 ROWS_PER_LEVEL, TEST_ROWS = 33_333, 10_000
 ROWS = {"train": 3 * ROWS_PER_LEVEL, "interpolate": TEST_ROWS, "extrapolate": TEST_ROWS, "test": TEST_ROWS}
-SPLITS = tuple(ROWS)
 _Range = tuple[float, float]
+# How a part must be written inside another.
+_NUMBER, _SUM, _DIFFERENCE = range(3)
 _PHRASES = ("{}", "What is {}?", "Evaluate {}.", "Calculate {}.", "What is the value of {}?")
 
 
@@ -79,15 +78,12 @@ def make_arithmetic(split: str = "train", seed: int = 0, max_rows: int | None = 
     Raises:
         ValueError: unknown split or scale, or `max_rows` below 1.
     """
-    rows = count_rows(split, ROWS, "Arithmetic", max_rows)
     if scale not in SCALES:
-        raise ValueError(f"The scale of arithmetic is one of {', '.join(SCALES)}, not '{scale}'.")
-    split = "interpolate" if split == "test" else split
-    return to_dataset(islice(_rows(split, seed, SCALES[scale]), rows))
+        raise ValueError(f"`scale` must be one of {', '.join(SCALES)}, not '{scale}'.")
+    return generate("Arithmetic", ROWS, partial(_rows, SCALES[scale]), split, seed, max_rows)
 
 
-def _rows(split: str, seed: int, scale: Scale) -> Iterator[dict[str, Any]]:
-    rng = random.Random(f"arithmetic {split} {seed}")
+def _rows(scale: Scale, split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
     tests = {"interpolate": (scale.interpolation,), "extrapolate": (scale.extrapolation,)}
     operations = scale.extrapolation_operations if split == "extrapolate" else None
     while True:
@@ -117,3 +113,55 @@ def _draw(rng: random.Random, level: _Range, operations: tuple[int, int] | None,
 def _is_held_out(expression: str, value: int) -> bool:
     """Decided by the numbers and the value: `7 - -11`, `11 + 7` and `7 + 11` are one problem."""
     return is_held_out(f"{sorted(re.findall('[0-9]+', expression))} {value}")
+
+
+def random_expression(rng: random.Random, value: int, operations: int, digits: float) -> str:
+    """A text such as `-5 + (1 - 3) - -3` that is worth `value`, of `operations` additions and subtractions.
+
+    The way of DeepMind Mathematics: a value is split into a sum or a difference of two, and so on downwards, where
+    the random digits are dealt out to the splits by chance. So terms are mostly small, and a few are large.
+
+    Args:
+        rng: where chance comes from.
+        value: what the expression is worth.
+        operations: how many there are, 0 or more.
+        digits: about how many random decimal digits the terms have, all splits together.
+    """
+    return _write(rng, value, operations, digits)[0]
+
+
+def random_integer(rng: random.Random, digits: float) -> int:
+    """An integer around 0, one of about 10**digits."""
+    largest = math.ceil(10**digits / 2)
+    return rng.randint(-largest, largest)
+
+
+def _write(rng: random.Random, value: int, operations: int, digits: float) -> tuple[str, int]:
+    """The text of `value` after `operations` splits, and what kind of expression it is."""
+    if not operations:
+        return str(value), _NUMBER
+    is_sum = rng.random() < 0.5
+    left, right = _split(rng, value, random_integer(rng, digits / operations), is_sum)
+    on_left = rng.randrange(operations)
+    on_right = operations - 1 - on_left
+    rest = digits - digits / operations
+    # More operations have more digits, on average in proportion.
+    share = rng.betavariate(on_left, on_right) if on_left and on_right else float(on_left > 0)
+    first, first_kind = _write(rng, left, on_left, rest * share)
+    second, second_kind = _write(rng, right, on_right, rest * (1 - share))
+    if is_sum:
+        # Sums run on without parentheses, a difference in a sum has them.
+        return f"{_part(first, first_kind == _DIFFERENCE)} + {_part(second, second_kind == _DIFFERENCE)}", _SUM
+    return f"{first} - {_part(second, second_kind != _NUMBER)}", _DIFFERENCE
+
+
+def _split(rng: random.Random, value: int, term: int, is_sum: bool) -> tuple[int, int]:
+    """Two integers whose sum, or difference, is `value`; `term` is one of them."""
+    is_first = rng.random() < 0.5
+    if is_sum:
+        return (term, value - term) if is_first else (value - term, term)
+    return (term, term - value) if is_first else (value + term, term)
+
+
+def _part(text: str, needs_parentheses: bool) -> str:
+    return f"({text})" if needs_parentheses else text

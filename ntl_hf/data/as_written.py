@@ -1,5 +1,6 @@
-"""Text files of rows as a data set in which a number is the text that was written."""
+"""Data files: the kinds that can be read, and text files of rows in which a number is the text that was written."""
 
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -7,18 +8,52 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from datasets import ArrowBasedBuilder, BuilderConfig, Dataset, DatasetInfo, SplitGenerator, Version
+import pyarrow.parquet as parquet
+from datasets import ArrowBasedBuilder, BuilderConfig, Dataset, DatasetInfo, SplitGenerator, Version, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
-from .csv_rows import read_csv_rows
-from .json_rows import read_json_rows
 from .row_features import RowFeatures
+from .rows import read_csv_rows, read_json_rows
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
-# The kinds of file; each also with `.gz`.
-ENDINGS = (*_SEPARATORS, ".jsonl", ".ndjson", ".json")
+# The text files may also end in `.gz`.
+KINDS = (*_SEPARATORS, ".jsonl", ".ndjson", ".json", ".parquet")
 NO_ROWS = "no rows"
 _CHUNK = 1000
+
+
+def load_file(path: Path) -> Dataset:
+    """Load a file of one of `KINDS`; errors as of `load_named`."""
+    check_kind(path)
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty.")
+    if ending(path) != ".parquet":
+        return load_as_written([path])
+    check_parquet([path])
+    return load_dataset("parquet", data_files=[glob.escape(path.resolve().as_posix())], split="train")
+
+
+def ending(path: Path) -> str:
+    """The end of a file's name in small letters, that of the packed file for `.gz`."""
+    return (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
+
+
+def check_kind(path: Path) -> Path:
+    """The same path; `ValueError` if the file is none of `KINDS`."""
+    if ending(path) not in KINDS:
+        raise ValueError(f"{path} is none of the kinds of file that can be read: {', '.join(KINDS)} (and with .gz).")
+    return path
+
+
+def check_parquet(files: Sequence[Path]) -> None:
+    """Raise `ValueError` for a file that is no parquet, or has no rows, of which `datasets` names neither."""
+    for file in files:
+        try:
+            rows = parquet.read_metadata(file).num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{file} cannot be read: {error}") from None
+        if rows == 0:
+            raise ValueError(NO_ROWS if len(files) == 1 else f"{file} has no rows; remove it.")
 
 
 def load_as_written(files: Sequence[Path], separator: str | None = None) -> Dataset:
@@ -27,7 +62,7 @@ def load_as_written(files: Sequence[Path], separator: str | None = None) -> Data
     See `read_csv_rows` and `read_json_rows` for what becomes text, and `RowFeatures` for the types of the rest.
 
     Args:
-        files: with one of `ENDINGS`, also packed (`.gz`).
+        files: text files of `KINDS`, also packed (`.gz`).
         separator: one character, between the fields of CSV and TSV; None takes that of the file's kind.
 
     Raises:
@@ -46,11 +81,6 @@ def load_as_written(files: Sequence[Path], separator: str | None = None) -> Data
     except DatasetGenerationError as error:
         raise error.__cause__ or error from None
     return builder.as_dataset(split="train")
-
-
-def ending(path: Path) -> str:
-    """The end of a file's name in small letters, that of the packed file for `.gz`."""
-    return (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
 
 
 def _rows(files: Sequence[str], separator: str | None) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,20 +1,23 @@
-"""Calculations: exact sums, differences and products in one width, generated."""
+"""Exact calculations, generated: sums, differences and products in one width, and products of up to six digits."""
 
 import random
 from collections.abc import Iterator
-from itertools import islice
+from itertools import product
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, Features, Value
 
-from .generated import count_rows, is_held_out
+from .generated import generate, is_held_out
 from .readings import write_reading
-from .schema import to_dataset
+from .sets import NUMERIC_FEATURES, question_and_answer
 
 ROWS = {"train": 50_000, "interpolate": 5_000, "extrapolate": 5_000, "test": 5_000}
-SPLITS = tuple(ROWS)
 # Where both numbers are as large as this, or a factor of one digit is as large as the other, no training split goes.
 _LARGE, _LARGE_DIGIT = 70, 7
+
+PRODUCT_ROWS = {"train": 100_000, "test": 10_000}
+MAX_DIGITS = 6  # of a factor
+PRODUCT_FEATURES = Features({**NUMERIC_FEATURES, "digits_left": Value("int64"), "digits_right": Value("int64")})
 
 
 def make_calculations(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
@@ -32,8 +35,28 @@ def make_calculations(split: str = "train", seed: int = 0, max_rows: int | None 
     Raises:
         ValueError: unknown split, or `max_rows` below 1.
     """
-    rows = count_rows(split, ROWS, "Calculations", max_rows)
-    return to_dataset(islice(_rows("interpolate" if split == "test" else split, seed), rows))
+    return generate("Calculations", ROWS, _calculations, split, seed, max_rows)
+
+
+def make_multiplication(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
+    """Generate a split as columns `prompt` ("Question: What is 12 * 345?\\nAnswer:"), `completion` and `target`.
+
+    All 36 pairs of digit counts take turns, so that each has as many rows; within one, factors are uniform. Pairs of
+    short factors are few, and come several times. No pair of factors of the test split is in a training split,
+    whatever the seeds, also not with the factors exchanged.
+
+    Args:
+        split: "train" (100,000 rows) or "test" (10,000).
+        seed: of all chance; the same seed makes the same rows, and the first rows of a longer set.
+        max_rows: make no more.
+
+    Returns:
+        The columns `digits_left` and `digits_right` tell the digits of the factors.
+
+    Raises:
+        ValueError: unknown split, or `max_rows` below 1.
+    """
+    return generate("Multiplication", PRODUCT_ROWS, _products, split, seed, max_rows, PRODUCT_FEATURES)
 
 
 def draw_calculation(rng: random.Random) -> tuple[str, int]:
@@ -49,13 +72,11 @@ def draw_calculation(rng: random.Random) -> tuple[str, int]:
             return f"{a:02d}*{b % 10:02d}=", a * (b % 10)
 
 
-def _rows(split: str, seed: int) -> Iterator[dict[str, Any]]:
-    rng = random.Random(f"calculations {split} {seed}")
+def _calculations(split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
     while True:
         prompt, value = draw_calculation(rng)
-        while _split_of(prompt) != split:
-            prompt, value = draw_calculation(rng)
-        yield {"prompt": prompt, "completion": write_reading(value), "target": float(value)}
+        if _split_of(prompt) == split:
+            yield {"prompt": prompt, "completion": write_reading(value), "target": float(value)}
 
 
 def _split_of(prompt: str) -> str:
@@ -63,5 +84,23 @@ def _split_of(prompt: str) -> str:
     if left >= _LARGE and right >= (_LARGE_DIGIT if operation == "*" else _LARGE):
         return "extrapolate"
     # `23+07` and `07+23` are one problem; of a difference, the larger number is always first.
-    problem = f"{operation} {min(left, right)} {max(left, right)}"
-    return "interpolate" if is_held_out(problem) else "train"
+    return "interpolate" if is_held_out(f"{operation} {min(left, right)} {max(left, right)}") else "train"
+
+
+def _products(split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
+    while True:
+        for digits in product(range(1, MAX_DIGITS + 1), repeat=2):
+            left, right = _factors(rng, digits)
+            while is_held_out(f"{min(left, right)} {max(left, right)}") != (split == "test"):
+                left, right = _factors(rng, digits)
+            yield {
+                **question_and_answer(f"What is {left} * {right}?", str(left * right)),
+                "target": float(left * right),
+                "digits_left": digits[0],
+                "digits_right": digits[1],
+            }
+
+
+def _factors(rng: random.Random, digits: tuple[int, ...]) -> tuple[int, ...]:
+    # 0 has one digit, as 1 to 9 have.
+    return tuple(rng.randrange(10 ** (count - 1) if count > 1 else 0, 10**count) for count in digits)

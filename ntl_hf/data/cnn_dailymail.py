@@ -6,7 +6,7 @@ from datasets import Dataset
 
 from .columns import map_columns
 from .named import load_named
-from .schema import check_split
+from .sets import check_split
 
 HUB_ID, HUB_CONFIG = "abisee/cnn_dailymail", "3.0.0"
 SPLITS = ("train", "validation", "test")

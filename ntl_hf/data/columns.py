@@ -12,7 +12,7 @@ from datasets import Dataset, Features, Value
 
 from .number_text import read_number
 from .sets import unformatted
-from .text_columns import check_text_types
+from .text_columns import text_features
 
 NAMES = ("prompt", "completion", "text", "target")
 
@@ -35,7 +35,7 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
     dataset = unformatted(dataset)
     parts = {name: _parse(name, text, dataset.column_names, source) for name, text in columns.items()}
     in_texts = {column for name in parts if name != "target" for _, column in parts[name] if column is not None}
-    check_text_types(dataset.features, sorted(in_texts), source)
+    text_features(dataset.features, sorted(in_texts), source)  # refuses others
     features = Features({name: Value("float64" if name == "target" else "string") for name in columns})
     return dataset.map(
         _map_row,

@@ -6,12 +6,9 @@ from pathlib import Path
 
 from datasets import Dataset, load_dataset
 
-from .answer import final_answer
-from .json_lines import read_json_lines
-from .plain_numbers import clean_numbers as write_numbers_plainly
-from .question import question_and_answer
-from .schema import check_split, number_in, to_dataset
-from .text_lines import find_file
+from .lines import find_file, read_json_lines
+from .sets import check_split, final_answer, number_in, question_and_answer, to_dataset
+from .sets import clean_numbers as write_numbers_plainly
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 SPLITS = ("train", "test")

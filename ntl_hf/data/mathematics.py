@@ -9,12 +9,37 @@ from typing import Any, Literal, overload
 from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
-from .mathematics_modules import PAPER, named_modules
+from .lines import read_lines
 from .number_text import read_number
-from .question import question_and_answer
-from .schema import NUMERIC_FEATURES, check_split, number_in
-from .text_lines import read_lines
+from .sets import NUMERIC_FEATURES, check_split, number_in, question_and_answer
 
+# The modules of the paper (arXiv 2411.02083): trained and tested on the first, 13 with numbers as answers; the second
+# are its 7 of larger problems. Names as in DeepMind's own list (arXiv 1904.01557).
+PAPER = "paper"
+PAPER_MODULES = (
+    "algebra__linear_1d",
+    "algebra__linear_1d_composed",
+    "algebra__linear_2d",
+    "algebra__linear_2d_composed",
+    "algebra__sequence_next_term",
+    "arithmetic__add_or_sub",
+    "arithmetic__add_sub_multiple",
+    "arithmetic__mul",
+    "numbers__div_remainder",
+    "numbers__div_remainder_composed",
+    "numbers__place_value",
+    "numbers__round_number",
+    "numbers__round_number_composed",
+)
+PAPER_EXTRAPOLATION_MODULES = (
+    "arithmetic__add_or_sub_big",
+    "arithmetic__add_sub_multiple_longer",
+    "arithmetic__mixed_longer",
+    "arithmetic__mul_big",
+    "arithmetic__mul_div_multiple_longer",
+    "numbers__place_value_big",
+    "numbers__round_number_big",
+)
 # The levels of difficulty are trained on together; the two tests ask for more of the same, and for larger problems.
 SPLITS = {
     "train": ("train-easy", "train-medium", "train-hard"),
@@ -97,6 +122,25 @@ def load_mathematics(
         return Dataset.from_generator(_rows, features=NUMERIC_FEATURES, gen_kwargs=arguments)
     except DatasetGenerationError as error:
         raise error.__cause__ or error from None
+
+
+def named_modules(modules: Sequence[str] | None, level: str) -> list[str] | None:
+    """`modules` with "paper" replaced by the paper's of this level, each name once; None stays None.
+
+    Args:
+        modules: names as given by a user.
+        level: a folder of the set: "train-easy", ..., "interpolate" or "extrapolate".
+
+    Raises:
+        ValueError: there are none.
+    """
+    if modules is None:
+        return None
+    if not modules:
+        raise ValueError("`modules` names no modules; leave it out to take all.")
+    papers = PAPER_EXTRAPOLATION_MODULES if level == "extrapolate" else PAPER_MODULES
+    names = (name for each in modules for name in (papers if each == PAPER else (each,)))
+    return list(dict.fromkeys(names))
 
 
 def _files(folder: Path, level: str, modules: Sequence[str] | None) -> list[Path]:

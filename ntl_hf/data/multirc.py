@@ -7,11 +7,9 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .json_lines import read_json_lines
+from .lines import find_file, read_json_lines
 from .number_text import read_number
-from .question import question_and_answer
-from .schema import check_split, to_dataset
-from .text_lines import find_file
+from .sets import check_split, question_and_answer, to_dataset
 
 HUB_ID, HUB_CONFIG = "aps/super_glue", "multirc"
 SPLITS = ("train", "val")

@@ -3,26 +3,69 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from datasets import Dataset, Features, Value
+from datasets import Dataset
 
-from .generated import count_rows, is_held_out
-from .noise import RoundedGaussian
-from .question import question_and_answer
-from .review_phrases import ASPECTS, COMMON, DEGREES, FORMS, REMARKS
-from .schema import NUMERIC_FEATURES, to_dataset
+from .generated import NOISY_FEATURES, RoundedGaussian, generate, is_held_out
+from .sets import question_and_answer
 
 ROWS = {"train": 20_000, "test": 2_000}
-SPLITS = tuple(ROWS)
 NOISE = RoundedGaussian(1.0, 0, 10)
-FEATURES = Features({**NUMERIC_FEATURES, "mean": Value("float64")})
 _FEWEST, _MOST = 2, 4  # aspects of a review
 _NEUTRAL, _STEP = 5.0, 1.2  # the score of a review of grade 0, and what a grade adds
 _REMARKED = 0.3  # share of the reviews that begin with a remark
 # Reviewers are mostly pleased: the share of praise in a review is drawn from this beta distribution, of mean 0.6.
 _PRAISE = (1.2, 0.8)
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """Something that a review judges.
+
+    Args:
+        weight: of its grade in the score of the review.
+        nouns: what it is called; they mean the same.
+        words: adjectives of this aspect alone, with their grades from -4 to 4.
+    """
+
+    weight: int
+    nouns: tuple[str, ...]
+    words: dict[str, int]
+
+
+# fmt: off
+ASPECTS = {
+    "food": Aspect(3, ("food", "dinner"), {
+        "burnt": -4, "bland": -2, "filling": 1, "fresh": 2, "tasty": 3, "delicious": 4,
+    }),
+    "service": Aspect(2, ("service", "staff"), {
+        "rude": -4, "slow": -2, "patient": 1, "quick": 2, "friendly": 3,
+    }),
+    "room": Aspect(2, ("room", "bedroom"), {
+        "dirty": -4, "cramped": -2, "dark": -1, "bright": 1, "clean": 2, "spacious": 3,
+    }),
+    "price": Aspect(1, ("price", "bill"), {
+        "outrageous": -4, "high": -2, "fair": 1, "reasonable": 2, "cheap": 3,
+    }),
+    "location": Aspect(1, ("location", "area"), {
+        "dangerous": -4, "ugly": -3, "dull": -1, "central": 2, "safe": 2, "charming": 3,
+    }),
+}
+# Adjectives of every aspect.
+COMMON = {
+    "terrible": -4, "bad": -3, "disappointing": -2, "mediocre": -1, "fine": 1, "good": 2, "great": 3, "excellent": 4,
+    "perfect": 4,
+}
+# fmt: on
+# What stands before an adjective, and the factor on its grade; a denied one says less than its opposite.
+DEGREES = {"": 1.0, "slightly": 0.5, "very": 1.3, "extremely": 1.6, "not": -0.6, "not very": -0.4}
+FORMS = ("The {noun} was {judgement}.", "{Noun}: {judgement}.")
+# They say nothing about the score.
+REMARKS = (
+    *("We stayed for a week.", "It was our first visit.", "It rained all day."),
+    *("We came with friends.", "We booked online."),
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +100,7 @@ def make_ratings(split: str = "train", seed: int = 0, max_rows: int | None = Non
     Raises:
         ValueError: unknown split, or `max_rows` below 1.
     """
-    rows = count_rows(split, ROWS, "Ratings", max_rows)
-    return to_dataset(islice(_rows(split, seed), rows), FEATURES)
+    return generate("Ratings", ROWS, _rows, split, seed, max_rows, NOISY_FEATURES)
 
 
 def noise_free_score(judgements: Sequence[Judgement]) -> float:
@@ -68,12 +110,11 @@ def noise_free_score(judgements: Sequence[Judgement]) -> float:
     return _NEUTRAL + _STEP * total / sum(weights)
 
 
-def _rows(split: str, seed: int) -> Iterator[dict[str, Any]]:
-    rng = random.Random(f"ratings {split} {seed}")
+def _rows(split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
     while True:
         judgements = _draw(rng)
-        while _is_for_testing(judgements) != (split == "test"):
-            judgements = _draw(rng)
+        if _is_for_testing(judgements) != (split == "test"):
+            continue
         mean = noise_free_score(judgements)
         score = NOISE.draw(rng, mean)
         yield {**question_and_answer(_write(rng, judgements), str(score)), "target": float(score), "mean": mean}

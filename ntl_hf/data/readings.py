@@ -3,17 +3,13 @@
 import math
 import random
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from datasets import Dataset, Features, Value
+from datasets import Dataset
 
-from .generated import count_rows, is_held_out
-from .noise import RoundedGaussian
-from .schema import NUMERIC_FEATURES, to_dataset
+from .generated import NOISY_FEATURES, RoundedGaussian, generate, is_held_out
 
 ROWS = {"train": 50_000, "test": 5_000}
-SPLITS = tuple(ROWS)
 WIDTH = 3  # digits of a reading
 LARGEST = 10**WIDTH - 1
 NOISE_SD = 15.0
@@ -21,7 +17,6 @@ NOISE = RoundedGaussian(NOISE_SD, 0, LARGEST)
 # Means closer to 0 or 999 than this are not drawn, so that clipping the noise changes nothing (1 reading in 30,000 at
 # the very ends) and the best answer stays the mean.
 MARGIN = math.ceil(4 * NOISE_SD)
-FEATURES = Features({**NUMERIC_FEATURES, "mean": Value("float64")})
 
 
 def make_readings(split: str = "train", seed: int = 0, max_rows: int | None = None) -> Dataset:
@@ -41,8 +36,7 @@ def make_readings(split: str = "train", seed: int = 0, max_rows: int | None = No
     Raises:
         ValueError: unknown split, or `max_rows` below 1.
     """
-    rows = count_rows(split, ROWS, "Readings", max_rows)
-    return to_dataset(islice(_rows(split, seed), rows), FEATURES)
+    return generate("Readings", ROWS, _rows, split, seed, max_rows, NOISY_FEATURES)
 
 
 def draw_reading(rng: random.Random) -> tuple[str, int]:
@@ -59,11 +53,9 @@ def write_reading(number: int) -> str:
     return f"{number:0{WIDTH}d}"
 
 
-def _rows(split: str, seed: int) -> Iterator[dict[str, Any]]:
-    rng = random.Random(f"readings {split} {seed}")
+def _rows(split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
     while True:
         prompt, mean = draw_reading(rng)
-        while is_held_out(prompt) != (split == "test"):
-            prompt, mean = draw_reading(rng)
-        number = NOISE.draw(rng, mean)
-        yield {"prompt": prompt, "completion": write_reading(number), "target": float(number), "mean": float(mean)}
+        if is_held_out(prompt) == (split == "test"):
+            number = NOISE.draw(rng, mean)
+            yield {"prompt": prompt, "completion": write_reading(number), "target": float(number), "mean": float(mean)}

@@ -5,9 +5,8 @@ from typing import Any
 
 from datasets import Dataset
 
-from .question import question_and_answer
-from .schema import check_split, number_in, to_dataset
-from .text_lines import find_file, read_lines
+from .lines import find_file, read_lines
+from .sets import check_split, number_in, question_and_answer, to_dataset
 
 SPLITS = ("train", "dev", "test")
 SCORES = range(12)

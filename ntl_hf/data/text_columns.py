@@ -1,16 +1,23 @@
 """Columns of text that hold something else: whole numbers become texts, what has no one spelling is refused."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as compute
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Json, LargeList, List, Value
 
-from .conversations import EMPTY, NO_SPEAKER, NULL_TURN, SPEAKER, TURN_TEXTS, check_turns
-from .exact_json import ExactJson
+from .row_features import ExactJson
 from .sets import unformatted
 
+# Where a turn of a conversation has texts.
+TURN_TEXTS = frozenset({"content", "value", "reasoning_content", "reasoning", "thinking", "name"})
+# What tells whose turn it is.
+_SPEAKER = frozenset({"role", "from"})
+_NO_SPEAKER = "turns without a 'role' (or 'from'), so that it is no conversation; say whose turn each is."
+_EMPTY = "the conversation '{}' is empty; remove the row or fill it in."
+_NULL_TURN = "'{}' has a turn that is null; remove it."
 _STRINGS = ("string", "large_string", "string_view")
 _NUMBERS = "2 or 2.0, 1.5 or 1.50"
 # By how the name of the type begins.
@@ -40,8 +47,8 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     if isinstance(dataset, IterableDataset):
         return _stream_as_texts(dataset, names, source, turns)
     for name in names if turns else ():
-        check_turns(dataset, name, source)
-    typed = _text_features(dataset.features, names, source, turns)
+        _check_turns(dataset, name, source)
+    typed = text_features(dataset.features, names, source, turns)
     for name in names:
         _check_nulls(dataset, name, source)
     mixed = [name for name in names if _has_json(typed[name])]
@@ -56,13 +63,8 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
 
 
-def check_text_types(features: Features, names: Sequence[str], source: str) -> None:
-    """Raise `ValueError` where a column holds neither texts nor whole numbers; see `as_texts`."""
-    _text_features(features, names, source, turns=False)
-
-
 def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str, turns: bool) -> IterableDataset:
-    typed = None if dataset.features is None else _text_features(dataset.features, names, source, turns)
+    typed = None if dataset.features is None else text_features(dataset.features, names, source, turns)
     first: dict[str, Any] = next(iter(dataset), {})
     lists = frozenset(name for name in names if turns and isinstance(first.get(name), list))
     spelling = _Spelling(tuple(names), source, lists)
@@ -74,21 +76,40 @@ def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str
     return dataset.map(spelling.row, with_indices=True, features=typed if known else None)
 
 
+def _check_turns(dataset: Dataset, name: str, source: str) -> None:
+    """Refuse a column of lists with one that has no turns, or with a turn that is null."""
+    if not isinstance(dataset.features[name], (List, LargeList)):
+        return
+    for first, column in _batches(dataset, name):
+        empty = compute.index(compute.equal(compute.list_value_length(column), 0), True).as_py()
+        if empty >= 0:
+            raise ValueError(f"{source}, row {first + empty}: {_EMPTY.format(name)}")
+        null = compute.index(compute.is_null(compute.list_flatten(column)), True).as_py()
+        if null >= 0:
+            row = compute.list_parent_indices(column)[null].as_py()
+            raise ValueError(f"{source}, row {first + row}: {_NULL_TURN.format(name)}")
+
+
 def _check_nulls(dataset: Dataset, name: str, source: str) -> None:
     if dataset.data.column(name).null_count == 0:
         return
     # The table still has rows that have been taken out of the set.
-    batches = dataset.select_columns([name]).with_format("arrow").iter(batch_size=1000)
-    nulls = [1000 * i + row for i, batch in enumerate(batches) for row in _nulls(batch[name])]
+    nulls = [
+        first + row
+        for first, column in _batches(dataset, name)
+        for row in compute.indices_nonzero(column.is_null()).to_pylist()
+    ]
     if nulls:
         raise ValueError(
-            f"{source}: {len(nulls)} rows have no '{name}' (null), the first of them row {nulls[0] + 1}; remove them "
+            f"{source}: {len(nulls)} rows have no '{name}' (null), the first of them row {nulls[0]}; remove them "
             "or fill them in."
         )
 
 
-def _nulls(column: Any) -> list[int]:
-    return [i for i, is_null in enumerate(column.is_null().to_pylist()) if is_null] if column.null_count else []
+def _batches(dataset: Dataset, name: str) -> Iterator[tuple[int, Any]]:
+    """The number of a batch's first row, from 1, and its column as an Arrow array."""
+    batches = dataset.select_columns([name]).with_format("arrow").iter(batch_size=1000)
+    return ((1 + 1000 * i, batch[name].combine_chunks()) for i, batch in enumerate(batches))
 
 
 def _warn_of_shift(dataset: Any, source: str) -> None:
@@ -101,13 +122,12 @@ def _warn_of_shift(dataset: Any, source: str) -> None:
         )
 
 
-def _text_features(features: Features, names: Sequence[str], source: str, turns: bool) -> Features:
-    """The features when all of `names` are texts."""
+def text_features(features: Features, names: Sequence[str], source: str, turns: bool = False) -> Features:
+    """The features when all of `names` are texts; errors as of `as_texts`."""
     found = {}
     for name in names:
         try:
-            found[name] = _turns_feature(features[name]) if turns else None
-            found[name] = found[name] or _text_feature(features[name])
+            found[name] = (_turns_feature(features[name]) if turns else None) or _text_feature(features[name])
         except TypeError as error:
             raise ValueError(f"{source}: the column '{name}' {error}") from None
     return Features({**features, **found})
@@ -129,8 +149,8 @@ def _turns_feature(feature: Any) -> Any:
         return None
     if isinstance(feature.feature, Json):
         return feature
-    if SPEAKER.isdisjoint(feature.feature):
-        raise TypeError(f"has {NO_SPEAKER}")
+    if _SPEAKER.isdisjoint(feature.feature):
+        raise TypeError(f"has {_NO_SPEAKER}")
     turn = {key: _turn_feature(each) if key in TURN_TEXTS else each for key, each in feature.feature.items()}
     return type(feature)(turn)
 
@@ -187,7 +207,7 @@ class _Spelling:
         if name not in self.conversations:
             return _text(value, name, where)
         if isinstance(value, list) and None in value:
-            raise ValueError(f"{where}: {NULL_TURN.format(name)}")
+            raise ValueError(f"{where}: {_NULL_TURN.format(name)}")
         if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
             kind = type(value).__name__
             raise ValueError(
@@ -195,9 +215,9 @@ class _Spelling:
                 "of them lists of turns."
             )
         if not value:
-            raise ValueError(f"{where}: {EMPTY.format(name)}")
-        if any(SPEAKER.isdisjoint(turn) for turn in value):
-            raise ValueError(f"{where}: '{name}' has {NO_SPEAKER}")
+            raise ValueError(f"{where}: {_EMPTY.format(name)}")
+        if any(_SPEAKER.isdisjoint(turn) for turn in value):
+            raise ValueError(f"{where}: '{name}' has {_NO_SPEAKER}")
         return [{key: self._part(key, each, name, where) for key, each in turn.items()} for turn in value]
 
     def _part(self, key: str, value: Any, name: str, where: str) -> Any:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.answer import final_answer
 from ..data.number_text import answer_number
+from ..data.sets import final_answer
 
 RISKS = ("absolute", "squared", "zero_one")
 # A tenth of ten equal weights adds up to a little less than 0.1.

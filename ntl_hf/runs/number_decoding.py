@@ -6,7 +6,7 @@ from typing import Any
 from datasets import Dataset
 
 from ..decoding import NumberDecoder, NumberPrediction, number_range
-from .data_arguments import DataArguments
+from .data import DataArguments
 from .evaluation_arguments import RISK_OF, EvaluationArguments
 
 

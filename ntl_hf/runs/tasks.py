@@ -1,6 +1,6 @@
 """The data sets that a recipe names as `task`: how each is loaded, its splits and options, and where its answer is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from ..data import (
     make_ratings,
     make_readings,
     mathematics,
-    multiplication,
     multirc,
     ratings,
     readings,
@@ -82,20 +81,11 @@ def _arithmetic(data_args: Any, split: str, limit: int | None) -> Dataset:
     return load_mathematics(data_args.data_path, split, [module], rows, limit, numbers_only=True)
 
 
-def _multiplication(data_args: Any, split: str, limit: int | None) -> Dataset:
-    return make_multiplication(split, data_args.generator_seed, limit)
-
-
-def _calculations(data_args: Any, split: str, limit: int | None) -> Dataset:
-    return make_calculations(split, data_args.generator_seed, limit)
-
-
-def _readings(data_args: Any, split: str, limit: int | None) -> Dataset:
-    return make_readings(split, data_args.generator_seed, limit)
-
-
-def _ratings(data_args: Any, split: str, limit: int | None) -> Dataset:
-    return make_ratings(split, data_args.generator_seed, limit)
+def _generated(make: Callable[[str, int, int | None], Dataset], rows: Mapping[str, int]) -> Task:
+    """A set that is drawn from `generator_seed` alone; `rows` has its splits."""
+    return Task(
+        lambda data_args, split, limit: make(split, data_args.generator_seed, limit), tuple(rows), ("generator_seed",)
+    )
 
 
 def _rjokes(data_args: Any, split: str, limit: int | None) -> Dataset:
@@ -118,10 +108,7 @@ def _folder(data_args: Any, content: str) -> str:
 
 TASKS: dict[str, Task] = {
     "gsm8k": Task(
-        _gsm8k,
-        gsm8k.SPLITS,
-        ("data_path", "keep_annotations", "clean_numbers"),
-        answer_mark=gsm8k.ANSWER_MARK,
+        _gsm8k, gsm8k.SPLITS, ("data_path", "keep_annotations", "clean_numbers"), answer_mark=gsm8k.ANSWER_MARK
     ),
     "mathematics": Task(
         _mathematics,
@@ -129,11 +116,11 @@ TASKS: dict[str, Task] = {
         ("data_path", "modules", "max_rows_per_file", "streaming"),
         is_numeric=False,
     ),
-    "arithmetic": Task(_arithmetic, arithmetic.SPLITS, ("data_path", "generator_seed", "generator_scale")),
-    "multiplication": Task(_multiplication, multiplication.SPLITS, ("generator_seed",)),
-    "calculations": Task(_calculations, calculations.SPLITS, ("generator_seed",)),
-    "readings": Task(_readings, readings.SPLITS, ("generator_seed",)),
-    "ratings": Task(_ratings, ratings.SPLITS, ("generator_seed",)),
+    "arithmetic": Task(_arithmetic, tuple(arithmetic.ROWS), ("data_path", "generator_seed", "generator_scale")),
+    "multiplication": _generated(make_multiplication, calculations.PRODUCT_ROWS),
+    "calculations": _generated(make_calculations, calculations.ROWS),
+    "readings": _generated(make_readings, readings.ROWS),
+    "ratings": _generated(make_ratings, ratings.ROWS),
     "rjokes": Task(_rjokes, rjokes.SPLITS),
     "multirc": Task(_multirc, multirc.SPLITS, ("data_path", "numeric_only"), is_numeric=False),
     "cnn_dailymail": Task(_cnn_dailymail, cnn_dailymail.SPLITS, is_numeric=False),

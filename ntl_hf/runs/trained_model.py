@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from ..systems.adapted import register_for
-from ..systems.loading import rebuild, saved_system
+from ..systems.under_adapter import rebuild, saved_system
 from ..trainers.checkpoints import list_checkpoints
 from ..trainers.model_systems import is_system
 from .model_names import check_model_name, loading_error

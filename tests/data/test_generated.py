@@ -14,8 +14,7 @@ from ntl_hf.data import (
     make_ratings,
     make_readings,
 )
-from ntl_hf.data.arithmetic import SCALES
-from ntl_hf.data.expressions import random_expression
+from ntl_hf.data.arithmetic import SCALES, random_expression
 
 MAKERS = {
     "arithmetic": make_arithmetic,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntl_hf.data import best_scores
-from ntl_hf.data.noise import RoundedGaussian
+from ntl_hf.data.generated import RoundedGaussian
 
 noises = st.builds(RoundedGaussian, st.floats(0.2, 8), st.integers(-5, 0), st.integers(5, 20))
 values = st.floats(-8, 24)

@@ -15,13 +15,7 @@ from ntl_hf.data import (
     readings,
 )
 from ntl_hf.data.number_text import answer_number
-from ntl_hf.data.ratings import Judgement, noise_free_score
-from ntl_hf.data.review_phrases import (
-    ASPECTS,
-    COMMON,
-    DEGREES,
-    REMARKS,
-)
+from ntl_hf.data.ratings import ASPECTS, COMMON, DEGREES, REMARKS, Judgement, noise_free_score
 
 TASKS = {"readings": (make_readings, readings), "ratings": (make_ratings, ratings)}
 by_task = pytest.mark.parametrize("task", TASKS)

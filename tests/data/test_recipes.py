@@ -154,7 +154,7 @@ REFUSED = {
     ),
     "an unknown scale": ({"task": "arithmetic", "generator_scale": "tiny"}, "one of full, small, not 'tiny'"),
     "jokes from nowhere": ({"task": "rjokes"}, "`task: rjokes` needs `data_path`, the folder of train.tsv"),
-    "another task": ({"task": "gms8k"}, "no task 'gms8k'; known are gsm8k, mathematics"),
+    "another task": ({"task": "gms8k"}, "`task` must be one of gsm8k, mathematics, .*, not 'gms8k'"),
 }
 
 

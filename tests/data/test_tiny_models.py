@@ -16,7 +16,7 @@ from ntl_hf.data import (
 from ntl_hf.runs import sft, train
 from ntl_hf.runs.model_names import check_model_name
 from ntl_hf.runs.tiny_models import FOLDERS, command, how_to_make
-from ntl_hf.runs.tiny_models.__main__ import main as make_model
+from ntl_hf.runs.tiny_models import main as make_model
 from ntl_hf.settings.recipes import RecipeParser
 from ntl_hf.tokens.number_vocab import NumberVocab
 

@@ -23,10 +23,6 @@ class Extra:
     install: tuple[str, ...] = ()
 
 
-_GENERATE = """
-from ntl_hf.data import generate_mathematics
-generate_mathematics("made", ["arithmetic__mul"], levels=["train-easy"], rows_per_file=2)
-"""
 _SCORES = """
 from ntl_hf.evaluation import score_answers
 print(score_answers(["a 4"], ["a 5"], [5.0], ["4"], resamples=2))
@@ -68,7 +64,6 @@ def _starts_deepspeed(environment: Environment) -> None:
 EXTRAS: dict[str, Extra] = {
     "plots": Extra(_draws, _quickstart),
     "evaluation": Extra(lambda env: env.run("-c", _SCORES), lambda env: env.run("-c", _SCORES, code=1)),
-    "mathematics": Extra(lambda env: env.run("-c", _GENERATE), lambda env: env.run("-c", _GENERATE, code=1)),
     # Without it, transformers asks for it where it needs it, in words of its own.
     "gguf": Extra(_reads_gguf),
     "qlora": Extra(

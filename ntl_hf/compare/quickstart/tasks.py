@@ -9,7 +9,7 @@ from statistics import NormalDist
 from datasets import Dataset
 
 from ...data.calculations import draw_calculation
-from ...data.noise import RoundedGaussian
+from ...data.generated import RoundedGaussian
 from ...data.readings import LARGEST, NOISE_SD, WIDTH, draw_reading, write_reading
 from .scores import score
 

@@ -78,16 +78,8 @@ _WORDS_OF_TWO = "am|an|as|at|be|by|do|he|if|in|is|it|me|my|no|of|on|or|pm|so|sq|
 _LETTERS = rf"(?!(?:{_WORDS_OF_TWO})\b)[a-z]{{2}}(?!\w)"
 _CHANGED_BY = (
     *("plus", "minus", "over", "mod", "modulo", "choose", "divided", "multiplied", "raised", "squared", "cubed", "pi"),
-    *(
-        "factorial",
-        "point",
-        "base",
-        "doubled",
-        "tripled",
-        "halved",
-        r"to\s+the\s+(?:power|\w*(?:[0-9]|st|nd|rd|th))",
-        r"(?:sin|cos|tan|ln|log|exp)\b",
-    ),
+    *("factorial", "point", "base", "doubled", "tripled", "halved", r"(?:sin|cos|tan|ln|log|exp)\b"),
+    r"to\s+the\s+(?:power|\w*(?:[0-9]|st|nd|rd|th))",
     *(r"\(?(?:in\s+)?(?:base|binary|octal|hex\w*)", r"(?:is|was)\s+(?:not|wrong|incorrect)", r"at\s+(?:least|most)"),
 )
 _MORE = "more|less|fewer|greater|larger|smaller|higher|lower|older|younger|above|below|over|under|up"

@@ -3,8 +3,6 @@
 import math
 import re
 
-from .units import RAISED_UNIT, UNIT
-
 # Powers of ten.
 MAGNITUDES = {
     **{"hundred": 2, "thousand": 3, "lakh": 5, "million": 6, "crore": 7},
@@ -13,6 +11,38 @@ MAGNITUDES = {
 # Touching the number. `m`, `b` and `t` of money alone: `5m`, `5K` and `5B` may be metres, kelvins and bytes; and `14k`
 # is gold.
 _LETTERS = {"k": 3, "m": 6, "b": 9, "bn": 9, "t": 12}
+
+# Units of measurement: letters and powers beside a number that are not of its value.
+# Also where they touch the number. Without those that read as something else there: `5m` and `5k` are counts as well,
+# `5s` a plural, `5A` and `3D` names.
+_TOUCHING = (
+    *("mm", "cm", "dm", "km", "µm", "μm", "nm", "ft", "yd", "mi", "inch", "inches", "feet", "miles", "meters"),
+    *("mg", "g", "kg", "lb", "lbs", "oz", "tons", "grams", "ml", "mL", "cl", "dl", "l", "L", "gal", "cc"),
+    *("ns", "ms", "sec", "secs", "min", "mins", "h", "hr", "hrs", "hours", "minutes", "seconds", "days", "years"),
+    *("Ω", "kΩ", "Hz", "kHz", "MHz", "GHz", "V", "mV", "kV", "W", "mW", "kW", "MW", "GW", "Wh", "kWh", "MWh"),
+    *("J", "kJ", "MJ", "cal", "kcal", "eV", "keV", "MeV", "GeV", "mA", "Pa", "hPa", "kPa", "MPa", "bar", "psi"),
+    *("mol", "mmol", "dB", "kB", "KB", "MB", "GB", "TB", "px", "dpi", "mph", "kph", "rpm", "ppm", "ha"),
+    *("USD", "EUR", "GBP", "pcs"),
+)
+# Also letters, where a space or a further unit shows that they are units.
+_APART = (*_TOUCHING, *("m", "s", "d", "t", "A", "C", "F", "N", "K", "in"))
+_DEGREES = "(?:[ ]?°[ ]?[CFK]?)"
+_RAISED = r"(?:(?:\^|\*\*)\(?[+-]?[1-9]\)?)"
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    return rf"(?:{'|'.join(sorted(names, key=len, reverse=True))})(?![^\W_])"
+
+
+_PARTS = rf"(?:[ ]?[/·*⋅][ ]?{_any_of(_APART)}{_RAISED}?|[ ]{_any_of(_APART)}{_RAISED})"
+# A power or a further unit makes metres of `m`.
+_SHOWN = rf"(?:m|s|{_any_of(_TOUCHING)})(?:{_RAISED}{_PARTS}*|{_PARTS}+)"
+_PLAIN = rf"(?:{_any_of(_TOUCHING)}|(?<=[ ])(?:{_any_of(('m', 's', 't', 'A', 'C', 'F', 'N', 'd'))}))"
+
+# After a number.
+_UNIT = rf"(?:[ ]?{_SHOWN}|[ ]?{_PLAIN}|{_DEGREES}(?!\w))"
+# Elsewhere: a unit whose power is no number of the text.
+_RAISED_UNIT = rf"(?<!\w){_any_of(_APART)}{_RAISED}(?!\w)"
 
 _INTEGER = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)"
 _DECIMAL = rf"(?:{_INTEGER}(?:\.[0-9]+)?|(?<!\.)\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}})?"
@@ -47,9 +77,9 @@ _ORDINAL = rf"{_BEGIN}[0-9]*(?:1st|2nd|3rd|[0-9]th)\b"
 WHOLE = re.compile(rf"{_SIGN}?{_MONEY}?{_INNER_SIGN}{_DIGITS}{_MAGNITUDE}?{_END}{_PERCENT}\.?")
 # What else has digits is found as well, as `rest`: it is no number.
 IN_TEXT = re.compile(
-    rf"(?P<word>{RAISED_UNIT}|{_WORD}|{_ORDINAL})|(?P<date>{_DATE})"
+    rf"(?P<word>{_RAISED_UNIT}|{_WORD}|{_ORDINAL})|(?P<date>{_DATE})"
     rf"|(?:{_FREE_SIGN}|(?<!\w)(?=[A-Z€£¥₹₩₪₽$])|{_BEGIN}){_MONEY}?{_INNER_SIGN}"
-    rf"{_DIGITS}(?:{_MAGNITUDE}|(?(money)|{UNIT}))?{_END}{_PERCENT}"
+    rf"{_DIGITS}(?:{_MAGNITUDE}|(?(money)|{_UNIT}))?{_END}{_PERCENT}"
     r"|(?P<rest>(?:(?<![\w.,])[.,])?\d(?:[\w.,/:^'’]*\w)?)"
 )
 

@@ -7,7 +7,7 @@ from datasets import Dataset
 from ...decoding import NumberPrediction
 from ...evaluation.teacher_forced import TokenSums
 from ...systems.registration import check_token_model
-from ..data_arguments import DataArguments
+from ..data import DataArguments
 from ..evaluation_arguments import EvaluationArguments
 from ..systems.load import system_name
 

@@ -13,7 +13,7 @@ from ...decoding.generate import generation_config, pad_prompts
 from ...systems.regression_head import RegressionEncoder, predict
 from ...systems.xval.generate import generate_with_numbers
 from ...systems.xval.text import XValEncoder, write_number, write_numbers
-from ..data_arguments import DataArguments
+from ..data import DataArguments
 from ..evaluation_arguments import EvaluationArguments
 
 # Of a model that has diverged.

@@ -13,7 +13,7 @@ from ...settings.config import FILE_NAME, NTLConfig
 from ...systems.regression_transformer.places import PlacedDigitEncoder
 from ...tokens.number_vocab import NumberVocab
 from ...tokens.placed_digits import has_number_tokens
-from ..data_arguments import DataArguments
+from ..data import DataArguments
 from ..evaluation_arguments import EvaluationArguments
 from ..number_decoding import decode_numbers, make_decoder, warn_of_other_formats
 

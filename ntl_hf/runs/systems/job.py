@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from ..data_arguments import DataArguments
+from ..data import DataArguments
 from ..model import ModelArguments, NumberTokenArguments
 from .arguments import SystemArguments
 

@@ -26,8 +26,9 @@ _PROBES = ("12.3", "in 5 of 67", "a -5 b", "x3 1.25", "3-5 and 1 2")
 _ONES = 0x10F100
 _POINT_MARK, _SIGN_MARK, _GUARD = (chr(_ONES + i) for i in (100, 101, 102))
 _MARKS = rf"[{chr(_ONES - 99)}-{_GUARD}]"
-# As in `ntl_hf.data.number_text`: what ends a value, and other signs. An underscore ends none here, for `_-` is no
-# text that may stand before a name.
+# The grammar of `ntl_hf.data.number_text` cannot run here: a normalizer has the regular expressions of `tokenizers`
+# alone, and spells every digit, also where no number can be read. As there: what ends a value, and other signs. An
+# underscore ends none here, for `_-` is no text that may stand before a name.
 _OPERAND = r"[\p{L}\p{M}\p{N})\]}%.+\-]"
 
 
