@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ..settings.loss_terms import LOSSES
+from ..settings.losses import LOSSES
 
 SQUASH_FACTOR = 2.0
 # As the command names them: cross entropy, the number losses, and WAS with squashed distances.

@@ -8,6 +8,7 @@ from typing import Any
 from .config_checks import check_ranges, check_together
 from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
+from .losses import LOSS_FACTS
 
 FILE_NAME = "ntl_config.json"
 _ADVICE = "Correct the file, or take another checkpoint."
@@ -35,9 +36,9 @@ class NTLConfig:
     )
     loss: str = _setting(
         "was",
-        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1); of the "
-        "expected value 'mse', 'mae', 'huber', 'lp' (|error| ** p), 'raft'; of the distribution 'crps', 'energy', "
-        "'mmd', 'smmd', 'dist2', 'del'; of a whole number 'number'.",
+        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': "
+        + ", ".join(f"'{name}' ({facts.description})" for name, facts in LOSS_FACTS.items())
+        + ".",
     )
     digits_only: bool = _setting(
         True, "Count single digits alone as numbers. False adds the tokens of several digits, such as '345'."
@@ -126,8 +127,12 @@ class NTLConfig:
     @property
     def reads_text(self) -> bool:
         """Whether the loss has to know where a token stands in its number, and not just the token."""
-        names = {term.name for term in self.terms}
-        return self.place_weights != "none" or bool(names & {"del", "raft", "number"})
+        return self.place_weights != "none" or any(LOSS_FACTS[term.name].reads_text for term in self.terms)
+
+    @property
+    def needs_mass(self) -> bool:
+        """Whether the loss depends on the probability that the number tokens have together."""
+        return self.reweigh or any(LOSS_FACTS[term.name].needs_mass for term in self.terms)
 
     @property
     def needs_numbers(self) -> bool:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from .json_settings import is_number
-from .loss_terms import PAPER_LOSSES
+from .losses import BOUNDED_LOSSES, LOSS_FACTS
 
 CHOICES = {
     "weight_schedule": ("constant", "linear", "cosine"),
@@ -15,8 +15,6 @@ CHOICES = {
     "place_weights": ("none", "ntil", "del"),
     "balance": ("none", "loss", "gradient"),
 }
-# Losses without a weight by place: that of a whole number has none, and DEL brings its own.
-WITHOUT_PLACES = ("del", "number")
 
 
 def check_ranges(config: Any, prefix: str) -> None:
@@ -51,12 +49,12 @@ def check_together(config: Any, prefix: str) -> None:
             f"`{prefix}squash_factor` rescales the distances of '{prefix}loss=was'; '{config.loss}' has none. Remove "
             f"it, or set `{prefix}loss` to 'was'."
         )
-    if config.reweigh and not names <= set(PAPER_LOSSES):
+    if config.reweigh and not names <= set(BOUNDED_LOSSES):
         raise ValueError(
-            f"`{prefix}reweigh` is for losses with a largest value ({', '.join(PAPER_LOSSES)}); `{prefix}loss` is "
+            f"`{prefix}reweigh` is for losses with a largest value ({', '.join(BOUNDED_LOSSES)}); `{prefix}loss` is "
             f"'{config.loss}'. Remove it."
         )
-    if config.place_weights != "none" and names <= set(WITHOUT_PLACES):
+    if config.place_weights != "none" and not any(LOSS_FACTS[name].takes_place_weights for name in names):
         raise ValueError(
             f"`{prefix}place_weights` weigh single tokens; '{config.loss}' has places of its own. Set it to 'none'."
         )

@@ -6,11 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from .json_settings import is_number
-
-# Those of the paper, arXiv 2411.02083, and then the others; `losses` has the formulas.
-PAPER_LOSSES = ("was", "mse", "mae", "huber", "lp")
-LOSSES = (*PAPER_LOSSES, "crps", "energy", "mmd", "smmd", "dist2", "del", "raft", "number")
-
+from .losses import LOSSES
 
 # Not the one of an exponent: `was:1e+06`.
 _SEPARATOR = re.compile(r"(?<![0-9.][eE])\+")

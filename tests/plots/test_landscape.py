@@ -6,7 +6,7 @@ import pytest
 
 from ntl_hf.plots.families import FAMILIES
 from ntl_hf.plots.landscape import NAMES, draw_landscape, landscape
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 

@@ -23,7 +23,7 @@ from ntl_hf import (
 from ntl_hf.settings.arguments import resolve_ntl_config
 from ntl_hf.settings.config import FILE_NAME
 from ntl_hf.settings.config_checks import CHOICES
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
 ARGUMENT_CLASSES = [NTLTrainingArguments, NTLSeq2SeqTrainingArguments, NTLSFTConfig]
 every_class = pytest.mark.parametrize("arguments_class", ARGUMENT_CLASSES, ids=lambda cls: cls.__name__)
@@ -278,7 +278,7 @@ def test_several_losses_and_a_grid_as_options(arguments_class: Any, tmp_path: Pa
 @every_class
 def test_help_shows_the_settings(arguments_class: Any) -> None:
     text = " ".join(HfArgumentParser(arguments_class).format_help().split())
-    assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1)" in text
+    assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1 " in text
 
 
 @every_class
