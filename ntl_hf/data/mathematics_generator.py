@@ -4,12 +4,12 @@ import importlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..settings.errors import did_you_mean
 from .mathematics_modules import named_modules
 
 LEVELS = ("train-easy", "train-medium", "train-hard", "interpolate", "extrapolate")
@@ -68,8 +68,7 @@ def _samplers(level: str, modules: Sequence[str] | None) -> list[tuple[str, Call
     names = named_modules(modules, level)
     for name in names or ():
         if name not in there:
-            near = get_close_matches(name, there, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, there)
             raise ValueError(f"The level {level} has no module '{name}'.{hint} It has: {', '.join(sorted(there))}.")
     return [(name, there[name]) for name in (sorted(there) if names is None else names)]
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..data.answer import final_answer
 from ..data.number_text import answer_number
+from ..settings.checks import check_choice
 from .weighted import weighted_quantile
 
 RISKS = ("absolute", "squared", "zero_one")
@@ -111,8 +112,7 @@ class NumberPrediction:
 
 def check_risk(risk: str) -> None:
     """Raise `ValueError` for an unknown risk."""
-    if risk not in RISKS:
-        raise ValueError(f"There is no risk '{risk}'; known are {', '.join(RISKS)}.")
+    check_choice("risk", risk, RISKS)
 
 
 def _log_sum(logs: Sequence[float] | np.ndarray) -> float:

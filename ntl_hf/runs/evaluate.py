@@ -21,8 +21,8 @@ from ..settings.redaction import redacted
 from ..trainers.precision_checks import dtypes_of, warn_of_slow_dtypes
 from .answering import answering_for
 from .data import DataArguments, load_eval_data
-from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
-from .trained_model import NO_MODEL, load_trained
+from .evaluation_arguments import METRICS_FILE, PREDICTIONS_FILE, EvaluationArguments
+from .trained_model import load_trained
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
 # In a recipe for training, these are of the training.
@@ -114,7 +114,7 @@ def _run_harness(
 def _claim_folder(args: EvaluationArguments) -> Path:
     name = args.model_name_or_path
     if name is None:
-        raise ValueError(NO_MODEL)
+        raise ValueError("`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id.")
     if args.output_dir is None and not Path(name).is_dir():
         raise ValueError(
             f"There is no folder {name}; if it is a hub id, `output_dir` is missing: the folder for the metrics and "
@@ -123,7 +123,7 @@ def _claim_folder(args: EvaluationArguments) -> Path:
     folder = Path(args.output_dir) if args.output_dir is not None else Path(name) / "evaluation"
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
-    if any((folder / name).exists() for name in (METRICS, PREDICTIONS)) and not args.overwrite_output_dir:
+    if any((folder / name).exists() for name in (METRICS_FILE, PREDICTIONS_FILE)) and not args.overwrite_output_dir:
         raise ValueError(
             f"`output_dir` {folder} holds another evaluation. Choose another folder, or add --overwrite_output_dir."
         )
@@ -178,7 +178,7 @@ def _report(
         "settings": redacted({**_set_fields(data_args), **asdict(args)}),
     }
     # Last: its being there says that all is.
-    (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return Evaluation(scores, content, folder)
 
 
@@ -192,7 +192,7 @@ def _make_free(folder: Path) -> None:
     """Before anything is generated: a folder that cannot be written is an error now."""
     folder.mkdir(parents=True, exist_ok=True)
     # Of an evaluation that this one replaces.
-    for name in (METRICS, RESULTS, PREDICTIONS):
+    for name in (METRICS_FILE, RESULTS, PREDICTIONS_FILE):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -221,7 +221,7 @@ def _write_predictions(
     decoded: list[NumberPrediction] | None = None,
 ) -> None:
     targets = _targets(rows) or [None] * len(rows)
-    with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
+    with (folder / PREDICTIONS_FILE).open("w", encoding="utf-8") as file:
         for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
             line = {
                 "row": i,

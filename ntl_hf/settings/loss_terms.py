@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from .json_settings import is_number
+from .checks import is_number
+from .errors import did_you_mean
 from .losses import LOSSES
 
 # Not the one of an exponent: `was:1e+06`.
@@ -89,9 +89,7 @@ def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
 def _unknown(name: str) -> str:
     if not name:
         return "a name is missing"
-    near = get_close_matches(name.lower(), LOSSES, n=1, cutoff=0.4)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}"
+    return f"{name!r} is unknown.{did_you_mean(name, LOSSES, cutoff=0.4)} Choose one of: {', '.join(LOSSES)}"
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from transformers import TrainerState
 
-from ..settings.json_settings import is_number, read_settings
+from ..settings.checks import is_number
+from ..settings.json_settings import read_settings
 from .checkpoints import STATE, checkpoint_problem, list_checkpoints, saved_by
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..settings.json_settings import is_number
+from ..settings.checks import is_number
 from .checkpoints import settings_of
 from .resume_checks import has_optimizer
 

@@ -31,7 +31,7 @@ def test_no_prompts_no_predictions():
 
 
 WRONG = {
-    "risk": ({"risk": "median"}, "no risk 'median'; known are absolute, squared, zero_one"),
+    "risk": ({"risk": "median"}, "`risk` is 'median'; it must be one of: absolute, squared, zero_one"),
     "candidates": ({"candidates": "beam"}, "no candidates 'beam'; known are samples, beams, exact"),
     "number": ({"num_candidates": 0}, "`num_candidates` must be 1 or more, not 0"),
     "tokens": ({"max_new_tokens": 0}, "`max_new_tokens` must be 1 or more, not 0"),

@@ -54,7 +54,7 @@ def test_every_loss_of_the_package_is_known():
     [
         (["ce"], 10, "10 is no digit"),
         (["ce"], -1, "-1 is no digit"),
-        (["wos"], 4, "'wos' is no loss; did you mean 'was'"),
+        (["wos"], 4, "'wos' is no loss. Did you mean 'was'"),
     ],
 )
 def test_refused(names, true, message):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
-from ...settings.json_settings import is_number
+from ...settings.checks import is_number
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
 from .generate import NumberSteps
