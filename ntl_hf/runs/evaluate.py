@@ -65,19 +65,21 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
     answering = answering_for(model, tokenizer, rows, data_args, args)
-    device = _device(args)
-    model.to(device)
-    if device.type == "cpu":
+    accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
+    model.to(accelerator or torch.device("cpu"))
+    if accelerator is None:
         warn_of_slow_dtypes(dtypes_of(model))
     _make_free(folder)
     set_seed(args.seed)
     texts = answering.texts()
     answers = [final_answer(text, answering.answer_mark) for text in texts]
     # At once: these took the time, and whatever fails later can be made from them.
-    _write_predictions(folder, rows, texts, answers)
+    predictions = _predictions(rows, texts, answers)
+    _write_predictions(folder, predictions)
     decoded = answering.decoded()
     if decoded:
-        _write_predictions(folder, rows, texts, answers, decoded)
+        pairs = zip(predictions, decoded, strict=True)
+        _write_predictions(folder, [{**line, **decoded_columns(number)} for line, number in pairs])
     sums = answering.sums()
     evaluation = _report(folder, rows, texts, answers, decoded, sums, data_args, args)
     if tasks is None:
@@ -144,11 +146,6 @@ def check_columns(rows: Dataset) -> None:
             )
 
 
-def _device(args: EvaluationArguments) -> torch.device:
-    accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
-    return accelerator or torch.device("cpu")
-
-
 def _targets(rows: Dataset) -> list[float | None] | None:
     return rows["target"][:] if "target" in rows.column_names else None
 
@@ -213,23 +210,21 @@ def _warn_of_misread_references(rows: Dataset, data_args: DataArguments) -> None
         )
 
 
-def _write_predictions(
-    folder: Path,
-    rows: Dataset,
-    texts: list[str],
-    answers: list[str | None],
-    decoded: list[NumberPrediction] | None = None,
-) -> None:
-    targets = _targets(rows) or [None] * len(rows)
-    with (folder / PREDICTIONS_FILE).open("w", encoding="utf-8") as file:
-        for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
-            line = {
-                "row": i,
-                "prompt": row["prompt"],
-                "reference": row["completion"],
-                "prediction": text,
-                "target": targets[i],
-                "number": None if answer is None else answer_number(answer),
-                **(decoded_columns(decoded[i]) if decoded else {}),
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+def _predictions(rows: Dataset, texts: list[str], answers: list[str | None]) -> list[dict[str, Any]]:
+    """What is written of each row."""
+    return [
+        {
+            "row": i,
+            "prompt": row["prompt"],
+            "reference": row["completion"],
+            "prediction": text,
+            "target": row.get("target"),
+            "number": None if answer is None else answer_number(answer),
+        }
+        for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True))
+    ]
+
+
+def _write_predictions(folder: Path, predictions: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions)
+    (folder / PREDICTIONS_FILE).write_text(text, encoding="utf-8")
