@@ -25,7 +25,7 @@ from ..systems.xval.encode import XValEncoder
 from ..systems.xval.generate import generate_with_numbers
 from ..tokens.number_vocab import NumberVocab
 from ..tokens.placed_digits import has_number_tokens
-from .data_arguments import DataArguments
+from .data import DataArguments
 from .evaluation_arguments import RISK_OF, EvaluationArguments
 from .systems.trained_as import system_name
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .data_arguments import DataArguments
+from .data import DataArguments
 from .model_arguments import ModelArguments, NumberTokenArguments
 from .systems.arguments import SystemArguments
 

@@ -9,7 +9,7 @@ from ..settings.arguments import NTLSFTConfig
 from ..systems.regression_transformer.encode import check_places
 from ..tokens.placed_digits import NumberTokens, has_number_tokens
 from ..trainers import NTLSFTTrainer
-from .data_arguments import DataArguments
+from .data import DataArguments
 from .job import Job
 from .model_arguments import ModelArguments, NumberTokenArguments
 from .systems.arguments import SystemArguments

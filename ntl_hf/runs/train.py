@@ -8,7 +8,7 @@ from typing import Any
 
 from ..settings.arguments import NTLSeq2SeqTrainingArguments
 from ..settings.checks import setting
-from .data_arguments import DataArguments
+from .data import DataArguments
 from .job import Job
 from .model_arguments import ModelArguments, NumberTokenArguments
 from .systems import number_heads, tokens
