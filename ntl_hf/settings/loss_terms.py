@@ -1,5 +1,6 @@
 """The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -74,29 +75,23 @@ def _item(setting: str, item: Any) -> str:
 
 
 def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
-    name, colon, weight = part.partition(":")
-    if name.strip() not in LOSSES:
-        raise _error(setting, text, start, _unknown(name.strip()))
-    if not colon:
-        return LossTerm(name.strip())
-    value = _number(weight)
-    if value is None or not (is_number(value) and value > 0):
-        problem = f"the weight {weight.strip()!r} is no number above 0"
-        raise _error(setting, text, start + len(name) + 1, problem)
-    return LossTerm(name.strip(), value)
-
-
-def _unknown(name: str) -> str:
+    before, colon, weight = part.partition(":")
+    name = before.strip()
     if not name:
-        return "a name is missing"
-    return f"{name!r} is unknown.{did_you_mean(name, LOSSES, cutoff=0.4)} Choose one of: {', '.join(LOSSES)}"
-
-
-def _number(text: str) -> float | None:
+        raise _error(setting, text, start, "a name is missing")
+    if name not in LOSSES:
+        hint = did_you_mean(name, LOSSES, cutoff=0.4)
+        raise _error(setting, text, start, f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}")
+    if not colon:
+        return LossTerm(name)
     try:
-        return float(text)
+        value = float(weight)
     except ValueError:
-        return None
+        value = math.nan
+    if not is_number(value) or value <= 0:
+        problem = f"the weight {weight.strip()!r} is no number above 0"
+        raise _error(setting, text, start + len(before) + 1, problem)
+    return LossTerm(name, value)
 
 
 def _error(setting: str, text: str, index: int, problem: str) -> ValueError:
