@@ -11,7 +11,7 @@ import yaml
 from ntl_hf.cli.launch import find_config, split_options
 from ntl_hf.runs import sft, train
 from ntl_hf.settings.errors import UsageError
-from ntl_hf.settings.named_recipes import own_recipe
+from ntl_hf.settings.recipe_files import own_recipe
 from ntl_hf.settings.recipes import RecipeParser
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_every_run_has_a_folder_of_its_own():
 
 
 STALE = {
-    "a key that is gone": ("ntl_wieght: 0.3", "unknown key 'ntl_wieght'; did you mean 'ntl_weight'"),
+    "a key that is gone": ("ntl_wieght: 0.3", "unknown key 'ntl_wieght'. Did you mean 'ntl_weight'"),
     "a loss that is gone": ("ntl_loss: hubert", "hubert"),
     "a weight out of range": ("ntl_weight: -1", "`ntl_weight` is -1"),
     "a task that is gone": ("task: gms8k", "choose one of: gsm8k"),

@@ -4,14 +4,14 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from ..settings.errors import UsageError
-from .help import HelpFormatter, with_examples
+from ..settings.errors import UsageError, as_usage_error, did_you_mean
+from .help import HelpFormatter, ScriptCommand, with_examples
 from .terminal import make_console
 
 if TYPE_CHECKING:
@@ -35,31 +35,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-class CompareCommand:
-    """The command; `main` hands its arguments to `run` unparsed, for settings of the recipes are among them."""
+def _run(argv: Sequence[str]) -> int:
+    """Check everything, train, score and report: 0, 1 if a cell failed, 128 + signal after an interrupt.
 
-    name = "compare"
-    help = "train variants on several seeds and report: --config compare.yaml"
-
-    def add_parser(self, commands: Any) -> argparse.ArgumentParser:
-        """List the command."""
-        return commands.add_parser(self.name, help=self.help, add_help=False)
-
-    def run(self, argv: Sequence[str]) -> int:
-        """Check everything, train, score and report: 0, 1 if a cell failed, 128 + signal after an interrupt.
-
-        Raises:
-            UsageError: whatever is refused before training.
-        """
-        args, words = _parser().parse_known_args(list(argv))
-        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-            raise UsageError("compare runs its cells in one process each: leave out the launcher, and see --devices.")
-        with _one_line():
-            plan = _read_plan(args)
-        return _compare(plan, words, _check_only(args.only, plan), args)
+    Raises:
+        UsageError: whatever is refused before training.
+    """
+    args, words = _parser().parse_known_args(list(argv))
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UsageError("compare runs its cells in one process each: leave out the launcher, and see --devices.")
+    with as_usage_error(ValueError):
+        plan = _read_plan(args)
+    return _compare(plan, words, _check_only(args.only, plan), args)
 
 
-COMMAND = CompareCommand()
+COMMAND = ScriptCommand("compare", "train variants on several seeds and report: --config compare.yaml", _run)
 
 
 def _parser() -> _Parser:
@@ -92,14 +82,6 @@ def _parser() -> _Parser:
     return parser
 
 
-@contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
 def _read_plan(args: argparse.Namespace) -> "Plan":
     from ..compare.plan import for_debug, read_plan, with_seeds
 
@@ -114,12 +96,10 @@ def _read_plan(args: argparse.Namespace) -> "Plan":
 
 
 def _check_only(only: Sequence[str] | None, plan: "Plan") -> list[str]:
-    from ..compare.plan import nearest
-
     for name in only or ():
         if name not in plan.variants:
             known = ", ".join(plan.variants)
-            hint = nearest(name, plan.variants) or f" There are: {known}."
+            hint = did_you_mean(name, plan.variants) or f" There are: {known}."
             raise UsageError(f"--only {name}: there is no such variant.{hint}")
     return list(only or plan.variants)
 
@@ -141,7 +121,7 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
     if pool:
         check_evaluations(cells)
     with ExitStack() as stack:
-        with _one_line():
+        with as_usage_error(ValueError):
             if pool:
                 stack.enter_context(state.claimed(plan.output_dir))
             state.check(cells)
@@ -160,7 +140,7 @@ def _end(plan: "Plan", cells: "list[Cell]", only: Sequence[str], finish: "Finish
     from ..compare.report import write_report
     from ..compare.terminal import print_summary
 
-    with _one_line():
+    with as_usage_error(ValueError):
         plan, cells = _listed(plan, cells, only)
         report = write_report(plan, cells, [(cell.name, message) for cell, message in finish.failures])
     print_summary(make_console(width_of_pipes=120), report)

@@ -5,26 +5,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..settings.errors import UsageError
-from ..settings.named_recipes import command_of, display_name, find_recipe
+from ..settings.recipe_files import CONFIG, command_of, display_name, find_recipe, split_flags
 
-FLAG = "--config"
 # The commands whose recipes a command reads.
 _READS = {"sft": ("sft",), "train": ("train",), "evaluate": ("sft", "train"), "compare": ("compare",)}
 
 
 def with_recipe_path(words: Sequence[str]) -> list[str]:
-    """The words of a command, with the name of a recipe replaced by the path of its file.
+    """The words of a command, `--key=value` as two, with the name of a recipe replaced by the path of its file.
 
     Raises:
         UsageError: there is no such file, and no recipe of that name.
     """
-    words = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{FLAG}=") else [word])]
+    words = split_flags(words)
     position = _position(words)
     if position is not None:
-        try:
-            words[position] = str(find_recipe(words[position]))
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        words[position] = str(find_recipe(words[position]))
     return words
 
 
@@ -49,5 +45,5 @@ def recipe_by_name(command: str, words: Sequence[str]) -> Iterator[None]:
 
 def _position(words: Sequence[str]) -> int | None:
     """Where the recipe is named; None if it is not."""
-    position = words.index(FLAG) + 1 if FLAG in words else len(words)
+    position = words.index(CONFIG) + 1 if CONFIG in words else len(words)
     return position if position < len(words) and not words[position].startswith("--") else None

@@ -1,13 +1,11 @@
 """`ntl-hf evaluate`: scores a model or an adapter on a data set."""
 
-import argparse
 import os
 from collections.abc import Sequence
-from typing import Any
 
-from ..settings.errors import UsageError
-from .help import with_examples
-from .recipe_help import RecipeHelp
+from ..runs import debug
+from ..settings.errors import UsageError, as_usage_error
+from .help import ScriptCommand, with_examples
 from .terminal import make_console, no_bars_in_pipes
 
 _DESCRIPTION = with_examples(
@@ -17,69 +15,49 @@ _DESCRIPTION = with_examples(
     "ntl-hf evaluate --model_name_or_path out --config recipe.yaml",
     "ntl-hf evaluate --model_name_or_path out --config recipe.yaml --debug",
 )
-_HELP = RecipeHelp(
-    {
-        "model": ("model_name_or_path", "base_model_name_or_path", "output_dir", "overwrite_output_dir"),
-        "data": ("task", "data_path", "dataset_name", "columns", "answer_mark", "max_eval_samples"),
-        "answers": (
-            *("per_device_eval_batch_size", "max_new_tokens", "do_sample", "number_decoding"),
-            *("number_decoding_format", "lm_eval_tasks", "resamples", "use_cpu", "seed"),
-        ),
-    },
-    launches=False,
-)
+_SECTIONS = {
+    "model": ("model_name_or_path", "base_model_name_or_path", "output_dir", "overwrite_output_dir"),
+    "data": ("task", "data_path", "dataset_name", "columns", "answer_mark", "max_eval_samples"),
+    "answers": (
+        *("per_device_eval_batch_size", "max_new_tokens", "do_sample", "number_decoding"),
+        *("number_decoding_format", "lm_eval_tasks", "resamples", "use_cpu", "seed"),
+    ),
+}
 
 
-class EvaluateCommand:
-    """The command; `main` hands its arguments to `run` unparsed."""
+def _run(argv: Sequence[str]) -> int:
+    """Parse, check, evaluate, write and print.
 
-    name = "evaluate"
-    help = "score a model or an adapter on a data set"
-
-    def add_parser(self, commands: Any) -> argparse.ArgumentParser:
-        """List the command."""
-        return commands.add_parser(self.name, help=self.help, add_help=False)
-
-    def run(self, argv: Sequence[str]) -> int:
-        """Parse, check, evaluate, write and print.
-
-        Raises:
-            UsageError: whatever is refused before anything is generated.
-        """
-        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-            raise UsageError("evaluate runs in one process: leave out the launcher.")
-        no_bars_in_pipes()
-        # Here, because it imports torch and all: `ntl-hf --help` is quick without.
-        from ..evaluation import harness, to_table
-        from ..runs import evaluate
-
-        try:
-            result = evaluate.run(*_parser().parse(argv))
-        except (ValueError, OSError, ImportError) as error:
-            # Some errors of transformers are a page long.
-            raise UsageError(" ".join(str(error).split())) from error
-        console = make_console()
-        console.print(to_table(result.scores, result.content["settings"]["confidence"]))
-        if result.lm_eval is not None:
-            console.print(harness.to_table(result.lm_eval))
-        print(f"Written to {result.folder}.")
-        return 0
-
-
-COMMAND = EvaluateCommand()
-
-
-def _parser() -> Any:
+    Raises:
+        UsageError: whatever is refused before anything is generated.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UsageError("evaluate runs in one process: leave out the launcher.")
+    no_bars_in_pipes()
+    # Here, because it imports torch and all: `ntl-hf --help` is quick without.
+    from ..evaluation import harness, to_table
     from ..runs import evaluate, sft, train
     from ..settings.recipes import fields_of
     from .command_parser import CommandParser
 
     of_training = fields_of((*sft.ARGUMENT_CLASSES, *train.ARGUMENT_CLASSES))
     ignored = (of_training - fields_of(evaluate.ARGUMENT_CLASSES)) | evaluate.TRAINING_KEYS
-    return CommandParser(
+    parser = CommandParser(
         evaluate.ARGUMENT_CLASSES,
+        _SECTIONS,
+        launches=False,
         ignored=ignored,
-        recipe_help=_HELP,
         prog="ntl-hf evaluate",
         description=_DESCRIPTION,
     )
+    with as_usage_error(ValueError, OSError, ImportError):
+        result = evaluate.run(*parser.parse(argv))
+    console = make_console()
+    console.print(to_table(result.scores, result.content["settings"]["confidence"]))
+    if result.lm_eval is not None:
+        console.print(harness.to_table(result.lm_eval))
+    print(f"Written to {result.folder}.")
+    return 0
+
+
+COMMAND = ScriptCommand("evaluate", "score a model or an adapter on a data set", _run, debug.EVALUATION)

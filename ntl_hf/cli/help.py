@@ -1,8 +1,9 @@
-"""How the help of the commands looks: paragraphs and examples kept, options of hundreds of fields in short."""
+"""The list of commands, and their help: paragraphs and examples kept, options of hundreds of fields in short."""
 
 import argparse
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 # By the name of an option's type; whatever else there is, is written as text.
@@ -10,6 +11,27 @@ _METAVARS = {"int": "N", "float": "X", "string_to_bool": "true|false"}
 _LONGEST_CHOICES = 40
 # Defaults that say nothing beside the help text.
 _SILENT = (None, False, "", argparse.SUPPRESS)
+
+
+@dataclass(frozen=True)
+class ScriptCommand:
+    """A command whose options are the fields of argument classes: listed here, parsed by itself.
+
+    Attributes:
+        name: of the command.
+        help: its line in the list of commands.
+        run: takes the command's own words and returns the exit code.
+        debug: settings of a debug run; None where the command has a `--debug` of its own.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Sequence[str]], int]
+    debug: Mapping[str, Any] | None = None
+
+    def add_parser(self, commands: Any) -> argparse.ArgumentParser:
+        """List the command; `main` hands its words to `run` unparsed."""
+        return commands.add_parser(self.name, help=self.help, add_help=False)
 
 
 def with_examples(description: str, *examples: str) -> str:

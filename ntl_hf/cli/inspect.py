@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.model_names import check_model_name
-from ..settings.errors import UsageError
+from ..settings.errors import UsageError, as_usage_error
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
@@ -94,10 +94,8 @@ def _check_path(path: str) -> None:
     if place.is_file():
         gguf = f" --gguf_file {place.name}" if place.suffix == ".gguf" else ""
         raise UsageError(f"'{path}' is a file; give its folder: `ntl-hf inspect {place.parent}{gguf}`")
-    try:
+    with as_usage_error(FileNotFoundError):
         check_model_name(path)
-    except FileNotFoundError as error:
-        raise UsageError(str(error)) from error
 
 
 def _logits(args: argparse.Namespace) -> int | None:

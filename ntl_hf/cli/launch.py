@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..settings.errors import USAGE, UsageError, print_error
-from ..settings.named_recipes import ACCELERATE, file_at
+from ..settings.errors import UsageError
+from ..settings.recipe_files import ACCELERATE, file_at
+from .process import USAGE, print_error
 
 if TYPE_CHECKING:
     from accelerate.commands.config.config_args import ClusterConfig
@@ -35,7 +36,7 @@ def split_options(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     Raises:
         UsageError: an option without its value, or without `--accelerate_config`.
     """
-    words = [part for word in argv for part in (word.split("=", 1) if word.startswith(OPTIONS) else [word])]
+    words = list(argv)
     found: dict[str, str] = {}
     rest: list[str] = []
     while words:

@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from ..settings.errors import UsageError, report
-from . import compare, evaluate, inspect, own_recipes, plot, quickstart, sft, train
+from ..runs.debug import expand_debug
+from ..settings.errors import UsageError
+from . import compare, evaluate, inspect, own_recipes, plot, quickstart, training
 from .config_option import recipe_by_name, with_recipe_path
-from .debug import expand_debug
 from .help import CommandsFormatter, with_examples
 from .launch import end_with_launcher, launch, split_options
-from .leave import leave
-from .pipes import end_with_reader
+from .process import exit_on_broken_pipe, leave, report
 
 _SCRIPTS: dict[str, Any] = {
-    command.name: command for command in (sft.COMMAND, train.COMMAND, evaluate.COMMAND, compare.COMMAND)
+    command.name: command for command in (training.SFT, training.TRAIN, evaluate.COMMAND, compare.COMMAND)
 }
 
 
-@end_with_reader()
+@exit_on_broken_pipe()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 for a failure, 2 for wrong usage."""
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -39,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_script(name: str, words: list[str]) -> int:
+    command = _SCRIPTS[name]
     with recipe_by_name(name, words):
-        options, words = split_options(expand_debug(name, words))
-        return launch(name, options, words) if options else _SCRIPTS[name].run(words)
+        options, words = split_options(words if command.debug is None else expand_debug(command.debug, words))
+        return launch(name, options, words) if options else command.run(words)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..settings import named_recipes
+from ..settings import recipe_files
 from ..settings.errors import UsageError
 from .help import CommandsFormatter, with_examples
 
@@ -49,11 +49,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 def run_list(_: argparse.Namespace) -> int:
     """Print a line a recipe: its name, its command, its hardware."""
-    names = named_recipes.recipe_names()
+    names = recipe_files.recipe_names()
     width = max(map(len, names))
     for name in names:
-        path = named_recipes.FOLDER / f"{name}.yaml"
-        print(f"{name:{width}}  {named_recipes.command_of(path):7}  {named_recipes.hardware_of(path)}")
+        path = recipe_files.FOLDER / f"{name}.yaml"
+        print(f"{name:{width}}  {recipe_files.command_of(path):7}  {recipe_files.hardware_of(path)}")
     return 0
 
 
@@ -68,9 +68,9 @@ def run_copy(args: argparse.Namespace) -> int:
     if str(args.file) == "-":
         print(text, end="")
         return 0
-    if source.parent != named_recipes.ACCELERATE:
+    if source.parent != recipe_files.ACCELERATE:
         # Its second line says how to run it.
-        text = text.replace(f"--config {named_recipes.display_name(source)}\n", f"--config {_quoted(args.file)}\n", 1)
+        text = text.replace(f"--config {recipe_files.display_name(source)}\n", f"--config {_quoted(args.file)}\n", 1)
     try:
         args.file.parent.mkdir(parents=True, exist_ok=True)
         with args.file.open("x", encoding="utf-8") as file:
@@ -85,17 +85,17 @@ def run_copy(args: argparse.Namespace) -> int:
 
 def _find(name: str) -> Path:
     """A recipe of ours, whatever files of that path there are, or a configuration of accelerate."""
-    modes = {f"accelerate/{path.stem}": path for path in named_recipes.ACCELERATE.glob("*.yaml")}
-    path = named_recipes.own_recipe(name) or modes.get(name.removesuffix(".yaml"))
+    modes = {f"accelerate/{path.stem}": path for path in recipe_files.ACCELERATE.glob("*.yaml")}
+    path = recipe_files.own_recipe(name) or modes.get(name.removesuffix(".yaml"))
     if path is None:
-        raise UsageError(f"{name}: {named_recipes.unknown(name)}")
+        raise UsageError(f"{name}: {recipe_files.unknown(name)}")
     return path
 
 
 def _usage(source: Path, file: Path) -> str:
-    if source.parent == named_recipes.ACCELERATE:
+    if source.parent == recipe_files.ACCELERATE:
         return f"ntl-hf sft --accelerate_config {_quoted(file)} --config RECIPE"
-    return f"ntl-hf {named_recipes.command_of(source)} --config {_quoted(file)}"
+    return f"ntl-hf {recipe_files.command_of(source)} --config {_quoted(file)}"
 
 
 def _quoted(file: Path) -> str:

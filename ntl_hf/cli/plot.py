@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..settings.errors import UsageError
+from ..settings.errors import as_usage_error
 from .help import CommandsFormatter, with_examples
 
 _RUN = (
@@ -54,13 +54,11 @@ def run_landscape(args: argparse.Namespace) -> int:
     from ..plots.landscape import DEFAULT_NAMES, check_landscape, draw_landscape
 
     names = tuple(dict.fromkeys(args.losses or DEFAULT_NAMES))
-    try:
+    with as_usage_error(ValueError, OSError):
         check_can_plot("`ntl-hf plot`")
         check_landscape(names, args.true_digit)  # before the imports, which take seconds
         args.output.parent.mkdir(parents=True, exist_ok=True)
         draw_landscape(names, args.true_digit).savefig(args.output, dpi=120)
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
     print(args.output)
     return 0
 
@@ -73,12 +71,10 @@ def run_finished(args: argparse.Namespace) -> int:
     """
     from ..plots import check_can_plot
 
-    try:
+    with as_usage_error(ValueError, OSError):
         check_can_plot("`ntl-hf plot`")
         for path in _draw_run(args.folder, args.output, args.every_step):
             print(path, flush=True)
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
     return 0
 
 

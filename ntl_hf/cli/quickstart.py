@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..settings.errors import UsageError
+from ..settings.errors import as_usage_error
 from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
@@ -51,14 +51,12 @@ def run(args: argparse.Namespace) -> int:
     from ..compare.quickstart.pool import RunKilledError, default_jobs
     from ..compare.quickstart.settings import make_settings
 
-    try:
+    with as_usage_error(ValueError):
         settings = make_settings(args.seeds, args.steps, args.debug)
         jobs = default_jobs() if args.jobs is None else args.jobs
         if jobs < 1:
             raise ValueError(f"`--jobs` is {jobs}; it must be 1 or more.")
         claim_folder(args.output_dir)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
     try:
         return _train_and_report(settings, jobs, args.output_dir)
     except RunKilledError:

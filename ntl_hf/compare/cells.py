@@ -12,10 +12,11 @@ from typing import Any
 
 from ..runs import debug
 from ..settings.errors import UsageError
+from ..settings.recipe_files import read_recipe
 from ..settings.redaction import redacted
 from .folder import CELLS, EVALUATION
 from .plan import Plan, Settings, slug
-from .settings import load_recipe, parse, read_words
+from .settings import parse, read_words
 
 # They say how a run is watched and kept, not what it is.
 _NO_MATTER = (
@@ -81,7 +82,7 @@ def make_cells(plan: Plan, words: Sequence[str] = ()) -> list[Cell]:
     overrides = read_words(words, plan, script.ARGUMENT_CLASSES)
     # What is typed counts more than what a debug run is shrunk to.
     last = {**(debug.TRAINING if plan.debug else {}), **overrides}
-    base = load_recipe(plan.recipe)
+    base = read_recipe(plan.recipe)
     # What the argument classes do to the environment, and their warnings, are for the process that trains.
     with _same_environment(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..evaluation import check_libraries
-from ..settings.errors import UsageError
+from ..settings.errors import UsageError, did_you_mean
 from .cells import Cell
-from .plan import nearest
-from .settings import known_keys, parse
+from .settings import parse
 
 
 def check_evaluations(cells: Sequence[Cell]) -> None:
@@ -31,11 +30,13 @@ def evaluation_arguments(cell: Cell, name: str) -> tuple[Any, ...]:
     Raises:
         UsageError: an unknown key, or a value that is refused.
     """
+    from ..settings.recipes import fields_of
+
     script: Any = import_module("..runs.evaluate", __package__)
-    known = known_keys(script.ARGUMENT_CLASSES)
+    known = fields_of(script.ARGUMENT_CLASSES)
     for key in cell.evaluations[name]:
         if key not in known:
-            raise UsageError(f"evaluation '{name}': unknown key '{key}'.{nearest(key, known)}")
+            raise UsageError(f"evaluation '{name}': unknown key '{key}'.{did_you_mean(key, known)}")
     recipe = {k: v for k, v in cell.recipe.items() if k in known and k not in script.TRAINING_KEYS}
     # An evaluation that was killed may have left its files; one that is finished is not run again.
     own = {

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from ..settings.errors import did_you_mean
 
 HIGHER, LOWER, NEITHER = 1, -1, 0
 _ARROWS = {HIGHER: "↑", LOWER: "↓", NEITHER: ""}
@@ -111,6 +112,5 @@ def check_metrics(names: Iterable[str]) -> None:
     """Raise `ValueError` for the first name that no evaluation writes."""
     for name in names:
         if not isinstance(name, str) or name.removesuffix(CHARGED) not in METRICS:
-            near = get_close_matches(str(name), METRICS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(METRICS)}."
-            raise ValueError(f"'metrics' has {name!r}, which is unknown{hint}")
+            hint = did_you_mean(name, METRICS) or f" There are: {', '.join(METRICS)}."
+            raise ValueError(f"'metrics' has {name!r}, which is unknown.{hint}")

@@ -1,16 +1,14 @@
 """The file of a comparison: which variants are trained on which seeds, and what they are scored on."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..runs import debug
-from ..settings.named_recipes import display_name, file_at, own_recipe, unknown
+from ..settings.errors import did_you_mean
+from ..settings.recipe_files import display_name, file_at, own_recipe, read_recipe, unknown
 from .metrics import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
@@ -69,7 +67,7 @@ def read_plan(path: str | Path) -> Plan:
     Raises:
         ValueError: the file cannot be read, or a key or a value is wrong; the message names the file and the key.
     """
-    content = _load(Path(path))
+    content = read_recipe(path)
     try:
         return _make(content, Path(path))
     except ValueError as error:
@@ -102,30 +100,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean 'X'?", or nothing."""
-    near = get_close_matches(str(name), list(known), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values: {', '.join(_REQUIRED)}, ...")
-    return content
-
-
 def _make(content: dict[str, Any], path: Path) -> Plan:
     known = [each.name for each in fields(Plan) if each.name not in ("debug", "source")]
     for key in content:
         if key not in known:
             hint = RESERVED.get(key)
-            raise ValueError(f"unknown key '{key}'.{nearest(key, known)}" if hint is None else f"'{key}': {hint}.")
+            raise ValueError(
+                f"unknown key '{key}'.{did_you_mean(key, known)}" if hint is None else f"'{key}': {hint}."
+            )
     for key in _REQUIRED:
         if content.get(key) is None:
             raise ValueError(f"the key '{key}' is missing.")
@@ -161,7 +143,9 @@ def _find_recipe(name: str, folder: Path) -> Path:
 def _check_variants(variants: Any, baseline: Any) -> dict[str, Settings]:
     checked = _check_groups("variants", variants)
     if baseline not in checked:
-        raise ValueError(f"'baseline' is {baseline!r}, which is none of the variants.{nearest(baseline, checked)}")
+        raise ValueError(
+            f"'baseline' is {baseline!r}, which is none of the variants.{did_you_mean(baseline, checked)}"
+        )
     return checked
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings.config import NTLConfig
-from ..settings.named_recipes import display_name
+from ..settings.recipe_files import display_name
 from ..settings.redaction import redacted
 from .cells import Cell
 from .plan import Plan

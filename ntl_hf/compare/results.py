@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..settings.checks import is_number
 from ..settings.config import FILE_NAME
-from ..settings.json_settings import is_number
 from .cells import Cell
 from .folder import CELL, METRICS, PREDICTIONS, read_json
 from .state import check_loss, is_finished

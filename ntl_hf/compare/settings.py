@@ -1,82 +1,42 @@
 """Settings on their way to the argument classes: a recipe, what a comparison sets over it, and the command line."""
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..settings.errors import UsageError
-from ..settings.redaction import redacted
-from .plan import RESERVED, Plan, Settings, nearest
+from ..settings.errors import UsageError, did_you_mean
+from ..settings.recipe_files import split_flags
+from .plan import RESERVED, Plan, Settings
 
 
-def parse(classes: Any, recipe: Settings, where: str, words: Sequence[str] = ()) -> tuple[Any, ...]:
-    """The argument classes that a recipe describes.
+def parse(classes: Any, recipe: Settings, where: str) -> tuple[Any, ...]:
+    """The argument classes that a recipe describes; its values go through no file, for there are secrets among them.
 
     Raises:
-        UsageError: from the parser; `where` takes the place of the recipe's path in the message.
+        UsageError: from the parser; it begins with `where`.
     """
     from ..settings.recipes import RecipeParser
 
-    known = known_keys(classes)
-    for key in recipe:
-        if key not in known and key != "env":
-            raise UsageError(f"{where}: unknown key '{key}'.{nearest(key, known)}")
-    parser = RecipeParser(classes)
-    # What holds a secret goes to the parser as it is, and into no file.
-    public = {key: value for key, value in recipe.items() if redacted({key: value}) == {key: value}}
-    secret = {key: value for key, value in recipe.items() if key not in public}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recipe.yaml"
-        path.write_text(yaml.safe_dump(public, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        try:
-            _set_environment(secret.pop("env", {}))
-            parser.set_defaults_with_config(**secret)
-            return parser.parse(["--config", str(path), *words])
-        except UsageError as error:
-            message = str(error)
-            raise UsageError(
-                message.replace(str(path), where) if str(path) in message else f"{where}: {message}"
-            ) from error
-
-
-def _set_environment(variables: Any) -> None:
-    if not isinstance(variables, dict):
-        raise UsageError("`env` must hold names and values, such as {HF_HUB_OFFLINE: 1}.")
-    os.environ.update({str(name): str(value) for name, value in variables.items()})
-
-
-def known_keys(classes: Any) -> list[str]:
-    """The fields that can be set in a recipe."""
-    return [each.name for part in classes for each in fields(part) if each.init]
-
-
-def load_recipe(path: Path) -> Settings:
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the recipe {path}: {' '.join(str(error).split())}.") from error
-    if not isinstance(recipe, dict):
-        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
-    return recipe
+        return RecipeParser(classes).parse_recipe(recipe, where)
+    except UsageError as error:
+        message = str(error)
+        raise UsageError(message if where in message else f"{where}: {message}") from error
 
 
 def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
     """Options as settings; strings stay strings, which the parser converts as it does those of a command line."""
-    from ..settings.recipes import RecipeParser
+    from ..settings.recipes import RecipeParser, fields_of
 
     lists = {action.dest for action in RecipeParser(classes)._actions if action.nargs in ("+", "*")}
-    known = known_keys(classes)
+    known = fields_of(classes)
     settings: Settings = {}
     for key, values in _grouped(words):
         if key in RESERVED:
             raise UsageError(f"--{key} is not for single cells: {RESERVED[key]}.")
         if key not in known:
-            raise UsageError(f"unknown option --{key}.{nearest(key, known)}")
+            raise UsageError(f"unknown option --{key}.{did_you_mean(key, known)}")
         varied = [name for name, own in plan.variants.items() if key in own]
         if varied:
             raise UsageError(f"--{key} would undo what the variant '{varied[0]}' sets; change it in {plan.source}.")
@@ -90,7 +50,7 @@ def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
 
 
 def _grouped(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    parts = split_flags(words)
     if parts and not parts[0].startswith("--"):
         raise UsageError(f"'{parts[0]}' belongs to no option.")
     starts = [i for i, part in enumerate(parts) if part.startswith("--")]

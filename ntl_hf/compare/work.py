@@ -14,7 +14,8 @@ import yaml
 from transformers import TrainerCallback
 
 from ..runs.data import load_eval_data
-from ..runs.run import RUN_MARKS, train
+from ..runs.output_dir import RUN_MARKS
+from ..runs.training import train
 from ..trainers.interrupt import InterruptCallback
 from .cells import Cell
 from .evaluations import evaluation_arguments

@@ -3,13 +3,13 @@
 import math
 import warnings
 from collections.abc import Mapping
-from difflib import get_close_matches
 from string import Formatter
 from typing import Any
 
 import numpy as np
 from datasets import Dataset, Features, Value
 
+from ..settings.errors import did_you_mean
 from .number_text import read_number
 from .sets import unformatted
 from .text_columns import text_features
@@ -79,7 +79,9 @@ Parts = list[tuple[str, str | None]]
 def _parse(name: str, text: Any, there: list[str], source: str) -> Parts:
     """Pairs of text and the column that follows it; None where none does."""
     if name not in NAMES:
-        raise ValueError(f"`columns` has a key '{name}'{_near(name, NAMES)}; known are {', '.join(NAMES)}.")
+        raise ValueError(
+            f"`columns` has an unknown key '{name}'.{did_you_mean(name, NAMES)} Known are {', '.join(NAMES)}."
+        )
     if not isinstance(text, str):
         raise ValueError(f"`columns`: '{name}' is {text!r}; give a column's name, or a text with names in braces.")
     parts: Parts = [("", text)]
@@ -93,13 +95,10 @@ def _parse(name: str, text: Any, there: list[str], source: str) -> Parts:
         parts = [(literal, column) for literal, column, _, _ in pieces]
     for _, column in parts:
         if column is not None and column not in there:
-            raise ValueError(f"{source} has no column '{column}'{_near(column, there)}. It has: {', '.join(there)}.")
+            raise ValueError(
+                f"{source} has no column '{column}'.{did_you_mean(column, there)} It has: {', '.join(there)}."
+            )
     return parts
-
-
-def _near(name: str, known: Any) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _map_row(

@@ -1,7 +1,6 @@
 """DeepMind Mathematics v1.0 (Saxton et al. 2019, arXiv 1904.01557) as prompt and completion."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -9,6 +8,7 @@ from typing import Any, Literal, overload
 from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
+from ..settings.errors import did_you_mean
 from .lines import read_lines
 from .number_text import read_number
 from .sets import NUMERIC_FEATURES, check_split, number_in, question_and_answer
@@ -152,8 +152,7 @@ def _files(folder: Path, level: str, modules: Sequence[str] | None) -> list[Path
         raise FileNotFoundError(f"Mathematics needs {folder / level} with a text file a module; found: {found}.")
     for name in names or ():
         if name not in there:
-            near = get_close_matches(name, [*there, PAPER], n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, [*there, PAPER])
             raise ValueError(f"{folder / level} has no module '{name}'.{hint} It has: {', '.join(there)}.")
     return [there[name] for name in names] if names is not None else list(there.values())
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..data.number_text import answer_number
 from ..data.sets import final_answer
+from ..settings.checks import check_choice
 
 RISKS = ("absolute", "squared", "zero_one")
 # A tenth of ten equal weights adds up to a little less than 0.1.
@@ -110,8 +111,7 @@ class NumberPrediction:
 
 def check_risk(risk: str) -> None:
     """Raise `ValueError` for an unknown risk."""
-    if risk not in RISKS:
-        raise ValueError(f"`risk` must be one of {', '.join(RISKS)}, not '{risk}'.")
+    check_choice("risk", risk, RISKS)
 
 
 def weighted_quantile(values: Sequence[float], weights: Sequence[float], level: float) -> float:

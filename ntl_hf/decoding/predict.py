@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data import TextEncoder
+from ..settings.checks import check_choice
 from .distribution import NumberDistribution, NumberPrediction, check_risk
 from .exact import candidate_log_probs
 from .formats import encode_formats
@@ -79,8 +80,7 @@ class NumberDecoder:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.candidates not in CANDIDATES:
-            raise ValueError(f"`candidates` must be one of {', '.join(CANDIDATES)}, not '{self.candidates}'.")
+        check_choice("candidates", self.candidates, CANDIDATES)
         for name in ("num_candidates", "max_new_tokens", "batch_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:  # also 2.5
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")

@@ -4,11 +4,11 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.gsm8k import HUB_ID, SPLITS, load_gsm8k
+from ..settings.errors import did_you_mean
 from .libraries import library
 from .table import rich_table, show_number
 
@@ -133,8 +133,8 @@ def _task_manager(names: Sequence[str]) -> Any:
     manager = tasks.TaskManager()
     for name in names:
         if name not in manager.all_tasks:
-            close = ", ".join(get_close_matches(name, manager.all_tasks)) or "none; `lm_eval ls tasks` lists all"
-            raise ValueError(f"lm_eval has no task '{name}'; near it: {close}.")
+            hint = did_you_mean(name, manager.all_tasks, n=3)
+            raise ValueError(f"lm_eval has no task '{name}'.{hint} `lm_eval ls tasks` lists all.")
     return manager
 
 

@@ -14,7 +14,7 @@ from ..tokens.number_vocab import NumberVocab
 from .slices import row_blocks
 
 # Operations whose backward pass does not look at their result.
-_FORGETFUL = {
+_OUTPUT_NOT_SAVED = {
     f"{name}Backward0" for name in ("Mm", "Addmm", "UnsafeView", "View", "Slice", "Mul", "Div", "ToCopy", "Unsqueeze")
 }
 
@@ -71,7 +71,7 @@ def number_logits_of(logits: Tensor, vocab: NumberVocab) -> Tensor:
 
 def can_write_over(logits: Tensor) -> bool:
     """Whether autograd has no use for the values of `logits` (`inplace` above): they come straight from a product."""
-    return type(logits.grad_fn).__name__ in _FORGETFUL
+    return type(logits.grad_fn).__name__ in _OUTPUT_NOT_SAVED
 
 
 def log_normalizers(logits: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ class NTLoss(nn.Module):
 
     Args:
         tokenizer: any Hugging Face tokenizer; it is not changed.
-        loss: one of `ntl_hf.settings.loss_terms.LOSSES`, or several with their weights, see `NTLConfig.loss`. A
+        loss: one of `ntl_hf.settings.losses.LOSSES`, or several with their weights, see `NTLConfig.loss`. A
             term without a weight of its own has 1 here.
         digits_only: single digits alone count as numbers.
         reweigh: weigh by the probability on number tokens.

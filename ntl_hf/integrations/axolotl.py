@@ -3,16 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args
 
 from axolotl.integrations.base import BasePlugin, PluginManager
 from pydantic import BaseModel, Field, Strict, create_model, model_validator
 
-from ..settings.config import NTLConfig
+from ..settings.config import PREFIX, NTLConfig
+from ..settings.errors import did_you_mean
 
-PREFIX = "ntl_"
 _SETTINGS = {PREFIX + setting.name: setting for setting in fields(NTLConfig)}
 
 _OTHER_LOSS = "trains with a loss of its own"
@@ -90,13 +89,7 @@ def config_of(values: Mapping[str, Any]) -> NTLConfig:
     Raises:
         ValueError: a setting is out of range; the message names it with its prefix.
     """
-    config = NTLConfig()
-    for key, setting in _SETTINGS.items():
-        value = values.get(key)
-        if value is not None:
-            setattr(config, setting.name, value)
-    config.check(PREFIX)
-    return config
+    return NTLConfig.from_prefixed({key: values[key] for key in _SETTINGS if values.get(key) is not None})
 
 
 class _Checks(BaseModel):
@@ -122,8 +115,7 @@ def _check_names(data: Mapping[str, Any]) -> None:
     # Axolotl ignores keys that it does not know: a misspelt setting would go unseen.
     for key in data:
         if str(key).startswith(PREFIX) and key not in _SETTINGS:
-            near = get_close_matches(key, _SETTINGS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
+            hint = did_you_mean(key, _SETTINGS)
             raise ValueError(f"`{key}` is no setting of the number loss.{hint} There are: {', '.join(_SETTINGS)}.")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..settings.json_settings import check_size, read_settings
+from ..settings.checks import check_number
+from ..settings.json_settings import read_settings
 from . import NumberLoss
 
 FILE_NAME = "ntl_balance.json"
@@ -129,7 +130,7 @@ def _read(path: Path) -> tuple[str, dict[str, float] | None]:
         raise ValueError(f"{path} must hold `kind`, a text, and `sizes`, names with numbers or null. {_ADVICE}")
     try:
         for name, size in (sizes or {}).items():
-            check_size(size, f"sizes.{name}")
+            check_number(f"sizes.{name}", size)
     except ValueError as error:
         raise ValueError(f"{path}: {error} {_ADVICE}") from error
     return kind, sizes

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ..settings.config import NTLConfig
+from ..settings.losses import LOSS_FACTS
 from ..tokens.number_layout.layout import NumberLayout
 from .mass import reweigh_by_mass
 from .number_losses import expected_value, neutral_inputs
@@ -64,7 +65,7 @@ class NumberLoss(nn.Module):
         Args:
             number_logits: `[..., D]`, or `[n, D + F]` with the marks.
             target: column of the label among the number tokens, `[...]`, int64; -1 where it is not one of them.
-            log_mass: log of the number mass, `[...]`; needed with `reweigh` and for "raft".
+            log_mass: log of the number mass, `[...]`; needed where `config.needs_mass`.
             layout: where the positions stand in their numbers, of all n; needed where `config.reads_text`.
 
         Raises:
@@ -96,8 +97,7 @@ class NumberLoss(nn.Module):
         if self.reweigh:
             assert isinstance(term.largest, Tensor)  # of every loss that `reweigh` is allowed for
             losses = reweigh_by_mass(losses, tokens.need_mass(), term.largest)
-        # DEL brings its own, and the loss of a whole number has no place.
-        if self.place_weights != "none" and name not in ("del", "number"):
+        if self.place_weights != "none" and LOSS_FACTS[name].takes_place_weights:
             place = tokens.need_layout().place
             weights = del_weights(place) if self.place_weights == "del" else ntil_weights(place, self.place_base)
             losses = losses * weights

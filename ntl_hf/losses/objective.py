@@ -122,7 +122,7 @@ class NTLObjective:
     @property
     def uses_mass(self) -> bool:
         """Whether the number loss depends on the number mass."""
-        return self.config.reweigh or "raft" in self.number_loss.names
+        return self.config.needs_mass
 
     # ---- The balance ----
 

@@ -72,7 +72,7 @@ class Term(nn.Module):
     Args:
         function: makes one value a token, `[...]`, of `NumberTokens` and the constants.
         constants: tensors.
-        largest: the largest value between two numbers, scalar, for `reweigh`; of the paper's losses alone.
+        largest: the largest value between two numbers, scalar, for `reweigh`; of losses that allow it alone.
     """
 
     largest: Tensor | None

@@ -1,10 +1,10 @@
 """The loss landscape: every loss for each digit that the model could be certain of."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
-from ..settings.loss_terms import LOSSES
+from ..settings.errors import did_you_mean
+from ..settings.losses import LOSSES
 
 SQUASH_FACTOR = 2.0
 # As the command names them: cross entropy, the number losses, and WAS with squashed distances.
@@ -18,9 +18,7 @@ def check_landscape(names: Sequence[str], true_digit: int) -> None:
         raise ValueError(f"{true_digit} is no digit: choose 0 to 9.")
     for name in names:
         if name not in NAMES:
-            near = get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(NAMES)}."
-            raise ValueError(f"'{name}' is no loss; {hint}")
+            raise ValueError(f"'{name}' is no loss.{did_you_mean(name, NAMES)} Choose from {', '.join(NAMES)}.")
 
 
 def landscape(names: Sequence[str], true_digit: int) -> dict[str, list[float]]:

@@ -21,8 +21,8 @@ from ..settings.redaction import redacted
 from ..trainers.precision_checks import dtypes_of, warn_of_slow_dtypes
 from .answering import answering_for
 from .data import DataArguments, load_eval_data
-from .evaluation_arguments import METRICS, PREDICTIONS, EvaluationArguments
-from .trained_model import NO_MODEL, load_trained
+from .evaluation_arguments import METRICS_FILE, PREDICTIONS_FILE, EvaluationArguments
+from .trained_model import load_trained
 
 ARGUMENT_CLASSES = (DataArguments, EvaluationArguments)
 # In a recipe for training, these are of the training.
@@ -65,19 +65,21 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     _warn_of_misread_references(rows, data_args)
     model, tokenizer = load_trained(args)
     answering = answering_for(model, tokenizer, rows, data_args, args)
-    device = _device(args)
-    model.to(device)
-    if device.type == "cpu":
+    accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
+    model.to(accelerator or torch.device("cpu"))
+    if accelerator is None:
         warn_of_slow_dtypes(dtypes_of(model))
     _make_free(folder)
     set_seed(args.seed)
     texts = answering.texts()
     answers = [final_answer(text, answering.answer_mark) for text in texts]
     # At once: these took the time, and whatever fails later can be made from them.
-    _write_predictions(folder, rows, texts, answers)
+    predictions = _predictions(rows, texts, answers)
+    _write_predictions(folder, predictions)
     decoded = answering.decoded()
     if decoded:
-        _write_predictions(folder, rows, texts, answers, decoded)
+        pairs = zip(predictions, decoded, strict=True)
+        _write_predictions(folder, [{**line, **decoded_columns(number)} for line, number in pairs])
     sums = answering.sums()
     evaluation = _report(folder, rows, texts, answers, decoded, sums, data_args, args)
     if tasks is None:
@@ -114,7 +116,7 @@ def _run_harness(
 def _claim_folder(args: EvaluationArguments) -> Path:
     name = args.model_name_or_path
     if name is None:
-        raise ValueError(NO_MODEL)
+        raise ValueError("`model_name_or_path` is missing: a checkpoint, an adapter's folder or a hub id.")
     if args.output_dir is None and not Path(name).is_dir():
         raise ValueError(
             f"There is no folder {name}; if it is a hub id, `output_dir` is missing: the folder for the metrics and "
@@ -123,7 +125,7 @@ def _claim_folder(args: EvaluationArguments) -> Path:
     folder = Path(args.output_dir) if args.output_dir is not None else Path(name) / "evaluation"
     if folder.is_file():
         raise ValueError(f"`output_dir` {folder} is a file.")
-    if any((folder / name).exists() for name in (METRICS, PREDICTIONS)) and not args.overwrite_output_dir:
+    if any((folder / name).exists() for name in (METRICS_FILE, PREDICTIONS_FILE)) and not args.overwrite_output_dir:
         raise ValueError(
             f"`output_dir` {folder} holds another evaluation. Choose another folder, or add --overwrite_output_dir."
         )
@@ -142,11 +144,6 @@ def check_columns(rows: Dataset) -> None:
             raise ValueError(
                 f"'{name}' is a {type(rows[0][name]).__name__}; conversations cannot be evaluated on yet."
             )
-
-
-def _device(args: EvaluationArguments) -> torch.device:
-    accelerator = None if args.use_cpu else torch.accelerator.current_accelerator(check_available=True)
-    return accelerator or torch.device("cpu")
 
 
 def _targets(rows: Dataset) -> list[float | None] | None:
@@ -178,7 +175,7 @@ def _report(
         "settings": redacted({**_set_fields(data_args), **asdict(args)}),
     }
     # Last: its being there says that all is.
-    (folder / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return Evaluation(scores, content, folder)
 
 
@@ -192,7 +189,7 @@ def _make_free(folder: Path) -> None:
     """Before anything is generated: a folder that cannot be written is an error now."""
     folder.mkdir(parents=True, exist_ok=True)
     # Of an evaluation that this one replaces.
-    for name in (METRICS, RESULTS, PREDICTIONS):
+    for name in (METRICS_FILE, RESULTS, PREDICTIONS_FILE):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -213,23 +210,21 @@ def _warn_of_misread_references(rows: Dataset, data_args: DataArguments) -> None
         )
 
 
-def _write_predictions(
-    folder: Path,
-    rows: Dataset,
-    texts: list[str],
-    answers: list[str | None],
-    decoded: list[NumberPrediction] | None = None,
-) -> None:
-    targets = _targets(rows) or [None] * len(rows)
-    with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-        for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True)):
-            line = {
-                "row": i,
-                "prompt": row["prompt"],
-                "reference": row["completion"],
-                "prediction": text,
-                "target": targets[i],
-                "number": None if answer is None else answer_number(answer),
-                **(decoded_columns(decoded[i]) if decoded else {}),
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+def _predictions(rows: Dataset, texts: list[str], answers: list[str | None]) -> list[dict[str, Any]]:
+    """What is written of each row."""
+    return [
+        {
+            "row": i,
+            "prompt": row["prompt"],
+            "reference": row["completion"],
+            "prediction": text,
+            "target": row.get("target"),
+            "number": None if answer is None else answer_number(answer),
+        }
+        for i, (row, text, answer) in enumerate(zip(rows, texts, answers, strict=True))
+    ]
+
+
+def _write_predictions(folder: Path, predictions: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in predictions)
+    (folder / PREDICTIONS_FILE).write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
 """The arguments of an evaluation: which model is scored, and how it answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,9 +8,10 @@ import torch
 from ..decoding.formats import number_range
 from ..decoding.predict import CANDIDATES
 from ..evaluation.bootstrap import check_bootstrap
+from ..settings.checks import check_choice, setting
 from ..settings.config import FILE_NAME
 
-METRICS, PREDICTIONS = "metrics.json", "predictions.jsonl"
+METRICS_FILE, PREDICTIONS_FILE = "metrics.json", "predictions.jsonl"
 # How an estimate is called, and which expected error it has least of.
 RISK_OF = {"none": None, "median": "absolute", "mean": "squared", "mode": "zero_one"}
 
@@ -19,76 +20,60 @@ RISK_OF = {"none": None, "median": "absolute", "mean": "squared", "mode": "zero_
 class EvaluationArguments:
     """Which model is scored, and how it answers."""
 
-    model_name_or_path: str | None = field(
-        default=None, metadata={"help": "What to score: a checkpoint, an adapter's folder or a hub id."}
+    model_name_or_path: str | None = setting(None, "What to score: a checkpoint, an adapter's folder or a hub id.")
+    base_model_name_or_path: str | None = setting(
+        None, "For an adapter: its base model. Default: the one that it was trained on."
     )
-    base_model_name_or_path: str | None = field(
-        default=None, metadata={"help": "For an adapter: its base model. Default: the one that it was trained on."}
+    model_revision: str = setting("main", "Branch, tag or commit of the model.")
+    output_dir: str | None = setting(
+        None, f"Folder for {METRICS_FILE} and {PREDICTIONS_FILE}. Default: `evaluation` in the model's folder."
     )
-    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model."})
-    output_dir: str | None = field(
-        default=None,
-        metadata={"help": f"Folder for {METRICS} and {PREDICTIONS}. Default: `evaluation` in the model's folder."},
+    overwrite_output_dir: bool = setting(False, "Replace an evaluation that `output_dir` already has.")
+    per_device_eval_batch_size: int = setting(16, "Rows at a time.")
+    max_new_tokens: int = setting(256, "Longest answer, in tokens.")
+    num_beams: int = setting(1, "Beams; 1 takes the most likely token each time.")
+    do_sample: bool = setting(False, "Sample, with `temperature` and `top_p`.")
+    temperature: float = setting(1.0, "Of sampling.")
+    top_p: float = setting(1.0, "Of sampling: the probability to draw from.")
+    number_decoding: str = setting(
+        "none",
+        "Besides, the number with the least expected error under the model: 'median' (absolute error), "
+        "'mean' (squared error) or 'mode' (the likeliest number).",
+        choices=list(RISK_OF),
     )
-    overwrite_output_dir: bool = field(
-        default=False, metadata={"help": "Replace an evaluation that `output_dir` already has."}
+    number_decoding_candidates: str = setting(
+        "samples",
+        "What the model's distribution of numbers is made from: 'samples', 'beams', or 'exact', all "
+        "answers of `number_decoding_format`.",
+        choices=list(CANDIDATES),
     )
-    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Rows at a time."})
-    max_new_tokens: int = field(default=256, metadata={"help": "Longest answer, in tokens."})
-    num_beams: int = field(default=1, metadata={"help": "Beams; 1 takes the most likely token each time."})
-    do_sample: bool = field(default=False, metadata={"help": "Sample, with `temperature` and `top_p`."})
-    temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
-    top_p: float = field(default=1.0, metadata={"help": "Of sampling: the probability to draw from."})
-    number_decoding: str = field(
-        default="none",
-        metadata={
-            "help": "Besides, the number with the least expected error under the model: 'median' (absolute error), "
-            "'mean' (squared error) or 'mode' (the likeliest number).",
-            "choices": list(RISK_OF),
-        },
+    number_decoding_num: int = setting(32, "Samples or beams a row.")
+    number_decoding_format: str | None = setting(
+        None,
+        "For 'exact': the answers as a range, such as 0-10, 000-999 or 0.0-9.9; with text around the "
+        "number, a leading space too, in braces: ' {0-10}'.",
     )
-    number_decoding_candidates: str = field(
-        default="samples",
-        metadata={
-            "help": "What the model's distribution of numbers is made from: 'samples', 'beams', or 'exact', all "
-            "answers of `number_decoding_format`.",
-            "choices": list(CANDIDATES),
-        },
+    number_decoding_snap: bool = setting(False, "With 'mean': the nearest number among the candidates.")
+    max_length: int | None = setting(
+        1024, "Where rows of the teacher-forced metrics are cut, in tokens, as in training."
     )
-    number_decoding_num: int = field(default=32, metadata={"help": "Samples or beams a row."})
-    number_decoding_format: str | None = field(
-        default=None,
-        metadata={
-            "help": "For 'exact': the answers as a range, such as 0-10, 000-999 or 0.0-9.9; with text around the "
-            "number, a leading space too, in braces: ' {0-10}'."
-        },
+    ntl_digits_only: bool | None = setting(
+        None, f"Which tokens are numbers. Default: as trained ({FILE_NAME}), else single digits."
     )
-    number_decoding_snap: bool = field(
-        default=False, metadata={"help": "With 'mean': the nearest number among the candidates."}
+    resamples: int = setting(1000, "Bootstrap samples of the intervals; 0: no intervals.")
+    confidence: float = setting(0.95, "Coverage of the intervals.")
+    dtype: str | None = setting("auto", "'auto' (as saved), 'float32', 'bfloat16', ...")
+    attn_implementation: str | None = setting(None, "Attention, as in training.")
+    use_cpu: bool = setting(False, "Leave the accelerator alone.")
+    seed: int = setting(0, "Of sampling and of the bootstrap.")
+    trust_remote_code: bool = setting(False, "Run the code that comes with a model.")
+    lm_eval_tasks: list[str] | None = setting(  # noqa: RUF009 (a field, whatever its type)
+        None,
+        "Besides, tasks of EleutherAI's lm-evaluation-harness by name, such as gsm8k, on the first "
+        "`max_eval_samples` rows; needs ntl-hf[lm-eval]. With `task: gsm8k`, its GSM8K reads `data_path` too.",
     )
-    max_length: int | None = field(
-        default=1024, metadata={"help": "Where rows of the teacher-forced metrics are cut, in tokens, as in training."}
-    )
-    ntl_digits_only: bool | None = field(
-        default=None,
-        metadata={"help": f"Which tokens are numbers. Default: as trained ({FILE_NAME}), else single digits."},
-    )
-    resamples: int = field(default=1000, metadata={"help": "Bootstrap samples of the intervals; 0: no intervals."})
-    confidence: float = field(default=0.95, metadata={"help": "Coverage of the intervals."})
-    dtype: str | None = field(default="auto", metadata={"help": "'auto' (as saved), 'float32', 'bfloat16', ..."})
-    attn_implementation: str | None = field(default=None, metadata={"help": "Attention, as in training."})
-    use_cpu: bool = field(default=False, metadata={"help": "Leave the accelerator alone."})
-    seed: int = field(default=0, metadata={"help": "Of sampling and of the bootstrap."})
-    trust_remote_code: bool = field(default=False, metadata={"help": "Run the code that comes with a model."})
-    lm_eval_tasks: list[str] | None = field(
-        default=None,
-        metadata={
-            "help": "Besides, tasks of EleutherAI's lm-evaluation-harness by name, such as gsm8k, on the first "
-            "`max_eval_samples` rows; needs ntl-hf[lm-eval]. With `task: gsm8k`, its GSM8K reads `data_path` too."
-        },
-    )
-    lm_eval_num_fewshot: int | None = field(
-        default=None, metadata={"help": "Worked examples in the prompts of `lm_eval_tasks`. Default: each task's own."}
+    lm_eval_num_fewshot: int | None = setting(
+        None, "Worked examples in the prompts of `lm_eval_tasks`. Default: each task's own."
     )
 
     def __post_init__(self) -> None:
@@ -123,8 +108,7 @@ class EvaluationArguments:
 
     def _check_number_decoding(self) -> None:
         for name, known in (("number_decoding", tuple(RISK_OF)), ("number_decoding_candidates", CANDIDATES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`{name}` is '{getattr(self, name)}'; take {', '.join(known)}.")
+            check_choice(name, getattr(self, name), known)
         if self.number_decoding == "none" and self.number_decoding_format is None:
             return
         if self.number_decoding == "none":

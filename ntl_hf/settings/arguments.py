@@ -7,14 +7,13 @@ from transformers import Seq2SeqTrainingArguments, TrainingArguments
 from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_available
 from trl import SFTConfig
 
-from .config import NTLConfig
+from .checks import setting
+from .config import PREFIX, NTLConfig
 from .redaction import redacted
 
-PREFIX = "ntl_"
 
-
-def _prefixed(setting: Any) -> tuple[str, Any, Any]:
-    return PREFIX + setting.name, setting.type, field(default=setting.default, metadata=dict(setting.metadata))
+def _prefixed(each: Any) -> tuple[str, Any, Any]:
+    return PREFIX + each.name, each.type, setting(each.default, each.metadata["help"])
 
 
 class NTLArguments:
@@ -34,20 +33,14 @@ class NTLArguments:
         Raises:
             ValueError: a setting is out of range; the message names the field with its prefix.
         """
-        config = NTLConfig()
-        for setting in fields(NTLConfig):
-            setattr(config, setting.name, getattr(self, PREFIX + setting.name))
-        config.check(PREFIX)
-        return config
+        return NTLConfig.from_prefixed(vars(self))
 
 
 # No setting of the loss: it changes nothing in training.
-_PLOTS = field(
-    default=False,
-    metadata={
-        "help": "Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and "
-        "for the trackers of 'report_to'. Needs matplotlib."
-    },
+_PLOTS = setting(
+    False,
+    "Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and for the "
+    "trackers of 'report_to'. Needs matplotlib.",
 )
 # Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.
 _FIELDS: list[Any] = [*map(_prefixed, fields(NTLConfig)), ("ntl_plots", bool, _PLOTS)]

@@ -1,20 +1,30 @@
 """`NTLConfig`: what is added to cross entropy, and its copy on disk beside the weights."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .config_checks import check_ranges, check_together
+from .checks import check_choice, check_flag, check_number, setting
+from .config_checks import check_grid, check_together
 from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
+from .losses import LOSS_FACTS
 
 FILE_NAME = "ntl_config.json"
+# Of the same settings as fields of argument classes, and in files of several programs.
+PREFIX = "ntl_"
 _ADVICE = "Correct the file, or take another checkpoint."
 
 
-def _setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _choice(default: str, help: str, allowed: tuple[str, ...]) -> Any:
+    return setting(default, help, partial(check_choice, allowed=allowed))
+
+
+def _number(default: float | None, help: str, **bounds: Any) -> Any:
+    return setting(default, help, partial(check_number, **bounds))
 
 
 @dataclass
@@ -28,69 +38,92 @@ class NTLConfig:
             class that carries it.
     """
 
-    weight: float = _setting(
+    weight: float = _number(
         0.3,
         "Factor of the number loss: loss = CE + weight * NTL, for terms without a weight of their own. 0 trains with "
         "CE alone, whatever the terms.",
     )
-    loss: str = _setting(
+    loss: str = setting(
         "was",
-        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1); of the "
-        "expected value 'mse', 'mae', 'huber', 'lp' (|error| ** p), 'raft'; of the distribution 'crps', 'energy', "
-        "'mmd', 'smmd', 'dist2', 'del'; of a whole number 'number'.",
+        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': "
+        + ", ".join(f"'{name}' ({facts.description})" for name, facts in LOSS_FACTS.items())
+        + ".",
     )
-    digits_only: bool = _setting(
-        True, "Count single digits alone as numbers. False adds the tokens of several digits, such as '345'."
+    digits_only: bool = setting(
+        True,
+        "Count single digits alone as numbers. False adds the tokens of several digits, such as '345'.",
+        check_flag,
     )
-    reweigh: bool = _setting(
+    reweigh: bool = setting(
         False,
         "Weigh the number loss by the probability on number tokens and charge 1.01 times the largest distance for "
         "the rest.",
+        check_flag,
     )
-    squash_factor: float | None = _setting(
+    squash_factor: float | None = _number(
         None,
         "For 'was': rescale distances so that the furthest number costs this many times the nearest wrong one. "
         "Above 1.",
+        above=1,
     )
-    gaussian_sigma: float = _setting(
+    gaussian_sigma: float = _number(
         0.0,
         "Gaussian label smoothing of number tokens (Gaussian cross entropy): standard deviation of the targets, in "
         "units of the values. 'was' then measures the distance to them. 0: the true token alone.",
     )
-    p: float = _setting(2.0, "Exponent of 'lp'. At least 1.")
-    huber_delta: float = _setting(1.0, "Error, in units of the values, at which 'huber' turns from square to linear.")
-    energy_beta: float = _setting(1.0, "Exponent of the distances of 'energy', above 0 and below 2; 1 is 'crps'.")
-    kernel_sigma: float = _setting(2.0, "Width of the Gaussian kernel of 'mmd' and 'smmd', in units of the values.")
-    dist2_temperature: float = _setting(1.0, "Temperature of the soft targets of 'dist2', in units of the values.")
-    raft_grid: list[float] | None = _setting(  # noqa: RUF009 (a field, whatever its type)
-        None, "The answers that 'raft' takes its expected value over, each one token. Default: all number tokens."
+    p: float = _number(2.0, "Exponent of 'lp'. At least 1.", minimum=1)
+    huber_delta: float = _number(
+        1.0, "Error, in units of the values, at which 'huber' turns from square to linear.", above=0
     )
-    number_error: str = _setting(
+    energy_beta: float = _number(
+        1.0,
+        "Exponent of the distances of 'energy', above 0 and below 2; 1 is 'crps'.",
+        above=0,
+        below=2,
+    )
+    kernel_sigma: float = _number(
+        2.0, "Width of the Gaussian kernel of 'mmd' and 'smmd', in units of the values.", above=0
+    )
+    dist2_temperature: float = _number(
+        1.0, "Temperature of the soft targets of 'dist2', in units of the values.", above=0
+    )
+    raft_grid: list[float] | None = setting(  # noqa: RUF009 (a field, whatever its type)
+        None,
+        "The answers that 'raft' takes its expected value over, each one token. Default: all number tokens.",
+        check_grid,
+    )
+    number_error: str = _choice(
         "relative",
         "What 'number' measures between expected and true number: 'relative' (at most 2), 'log' (magnitudes) or "
         "'absolute' (units of the numbers).",
+        ("relative", "log", "absolute"),
     )
-    place_weights: str = _setting(
+    place_weights: str = _choice(
         "none",
         "Weigh the loss of each token by its decimal place: 'none', 'ntil' (place_base ** place) or 'del' (twice the "
         "number of the place from the units on, nearly 1 after the point).",
+        ("none", "ntil", "del"),
     )
-    place_base: float = _setting(1.2, "Base of 'place_weights=ntil'. Above 0.")
-    balance: str = _setting(
+    place_base: float = _number(1.2, "Base of 'place_weights=ntil'. Above 0.", above=0)
+    balance: str = _choice(
         "none",
         "Scale each term so that its weight is its share of CE, as found in the steps before: 'none', 'loss' (sizes "
         "of the losses) or 'gradient' (sizes of the gradients of the number logits).",
+        ("none", "loss", "gradient"),
     )
-    weight_schedule: str = _setting(
-        "constant", "Course of the weight after warm-up: 'constant', or 'linear' or 'cosine' decay to 0 at max_steps."
+    weight_schedule: str = _choice(
+        "constant",
+        "Course of the weight after warm-up: 'constant', or 'linear' or 'cosine' decay to 0 at max_steps.",
+        ("constant", "linear", "cosine"),
     )
-    warmup_steps: float = _setting(
+    warmup_steps: float = _number(
         0.0, "Steps over which the weight rises linearly from 0; below 1, a fraction of max_steps."
     )
-    head: str = _setting(
+    head: str = _choice(
         "auto",
         "Where the loss is made: 'fused' (from hidden states, without logits), 'logits', or 'auto': 'fused' where the "
         "model allows it. The same loss either way.",
+        ("auto", "fused", "logits"),
     )
 
     def __post_init__(self) -> None:
@@ -99,8 +132,25 @@ class NTLConfig:
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
         self.loss = "+".join(str(term) for term in parse_loss(prefix + "loss", self.loss))
-        check_ranges(self, prefix)
+        for each in fields(self):
+            value, check = getattr(self, each.name), each.metadata.get("check")
+            # None is for the settings whose default it is.
+            if check is not None and (value is not None or each.default is not None):
+                check(prefix + each.name, value)
         check_together(self, prefix)
+
+    @classmethod
+    def from_prefixed(cls, values: Mapping[str, Any]) -> "NTLConfig":
+        """The settings among `values` that have the prefix `ntl_`; those that are absent have their defaults.
+
+        Raises:
+            ValueError: a setting is out of range; the message names it with its prefix.
+        """
+        config = cls()
+        for each in fields(cls):
+            setattr(config, each.name, values.get(PREFIX + each.name, each.default))
+        config.check(PREFIX)
+        return config
 
     @property
     def terms(self) -> tuple[LossTerm, ...]:
@@ -126,8 +176,12 @@ class NTLConfig:
     @property
     def reads_text(self) -> bool:
         """Whether the loss has to know where a token stands in its number, and not just the token."""
-        names = {term.name for term in self.terms}
-        return self.place_weights != "none" or bool(names & {"del", "raft", "number"})
+        return self.place_weights != "none" or any(LOSS_FACTS[term.name].reads_text for term in self.terms)
+
+    @property
+    def needs_mass(self) -> bool:
+        """Whether the loss depends on the probability that the number tokens have together."""
+        return self.reweigh or any(LOSS_FACTS[term.name].needs_mass for term in self.terms)
 
     @property
     def needs_numbers(self) -> bool:

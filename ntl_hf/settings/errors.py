@@ -1,31 +1,40 @@
-"""The error that a command turns into one line and exit code 2, in one process or several."""
+"""The error of wrong usage, what becomes one, and the hint at a name that was perhaps meant."""
 
-import json
-import os
-import sys
-import time
-from pathlib import Path
-
-from .redaction import redacted_text
-
-USAGE = 2
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 
 
-class UsageError(Exception):
-    """Wrong usage of the command line: an unknown key, a bad value, a folder that must not be overwritten."""
+class UsageError(ValueError):
+    """Wrong usage: an unknown key, a bad value, a folder that must not be overwritten.
+
+    A command turns it into one line and exit code 2, in one process or several.
+    """
 
 
-def report(error: UsageError) -> int:
-    """Print the error in one line, once if there are several processes, and return the exit code."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
-        print_error(str(error))
-    if "TORCHELASTIC_ERROR_FILE" in os.environ:
-        # Most likely all say the same as process 0. If not, torchrun, or our launcher, finds it here.
-        told = {"message": redacted_text(str(error)), "timestamp": int(time.time())}
-        Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(told), encoding="utf-8")
-    return USAGE
+@contextmanager
+def as_usage_error(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds into a `UsageError` of one line: some of transformers are a page long."""
+    try:
+        yield
+    except kinds as error:
+        raise UsageError(" ".join(str(error).split())) from error
 
 
-def print_error(message: str) -> None:
-    """Print one line to standard error."""
-    print(f"ntl-hf: error: {message}", file=sys.stderr, flush=True)
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6, n: int = 1) -> str:
+    """The end of an error about an unknown name: `" Did you mean 'max_steps'?"`, or nothing.
+
+    Args:
+        name: as it was given, in capitals or not.
+        known: the names that there are.
+        cutoff: how alike two names must be, 0 to 1, as in `difflib`.
+        n: most names in the hint.
+    """
+    by_lower = {each.lower(): each for each in known}
+    return suggest(by_lower[near] for near in get_close_matches(str(name).lower(), by_lower, n, cutoff))
+
+
+def suggest(names: Iterable[str]) -> str:
+    """The same hint with these very names."""
+    listed = " or ".join(f"'{name}'" for name in names)
+    return f" Did you mean {listed}?" if listed else ""

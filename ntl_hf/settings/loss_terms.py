@@ -1,16 +1,13 @@
 """The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
 
+import math
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
-from .json_settings import is_number
-
-# Those of the paper, arXiv 2411.02083, and then the others; `losses` has the formulas.
-PAPER_LOSSES = ("was", "mse", "mae", "huber", "lp")
-LOSSES = (*PAPER_LOSSES, "crps", "energy", "mmd", "smmd", "dist2", "del", "raft", "number")
-
+from .checks import is_number
+from .errors import did_you_mean
+from .losses import LOSSES
 
 # Not the one of an exponent: `was:1e+06`.
 _SEPARATOR = re.compile(r"(?<![0-9.][eE])\+")
@@ -78,31 +75,23 @@ def _item(setting: str, item: Any) -> str:
 
 
 def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
-    name, colon, weight = part.partition(":")
-    if name.strip() not in LOSSES:
-        raise _error(setting, text, start, _unknown(name.strip()))
-    if not colon:
-        return LossTerm(name.strip())
-    value = _number(weight)
-    if value is None or not (is_number(value) and value > 0):
-        problem = f"the weight {weight.strip()!r} is no number above 0"
-        raise _error(setting, text, start + len(name) + 1, problem)
-    return LossTerm(name.strip(), value)
-
-
-def _unknown(name: str) -> str:
+    before, colon, weight = part.partition(":")
+    name = before.strip()
     if not name:
-        return "a name is missing"
-    near = get_close_matches(name.lower(), LOSSES, n=1, cutoff=0.4)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}"
-
-
-def _number(text: str) -> float | None:
+        raise _error(setting, text, start, "a name is missing")
+    if name not in LOSSES:
+        hint = did_you_mean(name, LOSSES, cutoff=0.4)
+        raise _error(setting, text, start, f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}")
+    if not colon:
+        return LossTerm(name)
     try:
-        return float(text)
+        value = float(weight)
     except ValueError:
-        return None
+        value = math.nan
+    if not is_number(value) or value <= 0:
+        problem = f"the weight {weight.strip()!r} is no number above 0"
+        raise _error(setting, text, start + len(before) + 1, problem)
+    return LossTerm(name, value)
 
 
 def _error(setting: str, text: str, index: int, problem: str) -> ValueError:

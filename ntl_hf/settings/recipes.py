@@ -1,14 +1,14 @@
-"""Reading a recipe and its overrides into argument classes, with errors of one line."""
+"""`RecipeParser`: recipes and their overrides made into argument classes, with errors of one line."""
 
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
-import yaml
 from trl import TrlParser
 
-from .errors import UsageError
+from .errors import UsageError, as_usage_error, did_you_mean
+from .recipe_files import CONFIG, read_recipe, split_flags
 
 
 class RecipeParser(TrlParser):
@@ -19,7 +19,7 @@ class RecipeParser(TrlParser):
         kwargs: for `argparse.ArgumentParser`.
 
     Raises:
-        UsageError: from `parse`, whatever is wrong with the arguments.
+        UsageError: from `parse` and `parse_recipe`, whatever is wrong with the arguments.
     """
 
     def __init__(self, dataclass_types: Iterable[Any], ignored: Collection[str] = (), **kwargs: Any) -> None:
@@ -28,67 +28,52 @@ class RecipeParser(TrlParser):
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """Parse the arguments into one instance of each dataclass."""
-        argv = [part for word in argv for part in _split_flag(word)]
-        self._check_flags(argv)
-        if "--config" in argv:
-            self._check_recipe(argv)
-        try:
-            return self.parse_args_and_config(argv)
-        except (ValueError, TypeError, OSError) as error:
-            raise UsageError(str(error)) from error
+        argv = split_flags(argv)
+        known = {flag for action in self._actions for flag in action.option_strings} | {CONFIG}
+        for flag in argv:
+            if flag.startswith("--") and flag not in known:
+                raise UsageError(f"unknown option {flag}.{did_you_mean(flag, known)}")
+        if CONFIG not in argv:
+            return self._parse(argv)
+        start = argv.index(CONFIG)
+        if start + 1 == len(argv):
+            raise UsageError(f"{CONFIG} needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
+        path = argv[start + 1]
+        return self.parse_recipe(read_recipe(path), path, [*argv[:start], *argv[start + 2 :]])
 
-    def set_defaults_with_config(self, **values: Any) -> list[str]:
-        return super().set_defaults_with_config(**{k: v for k, v in values.items() if k not in self._ignored})
+    def parse_recipe(self, recipe: Mapping[str, Any], source: str, argv: Sequence[str] = ()) -> tuple[Any, ...]:
+        """Parse keys and values, and the arguments that count more, into one instance of each dataclass.
+
+        Args:
+            recipe: the content of a recipe's file; the variables of its `env` are set.
+            source: what it is called in errors.
+            argv: options of the command line.
+        """
+        recipe = {key: value for key, value in recipe.items() if key not in self._ignored}
+        variables = recipe.pop("env", {})
+        actions = {action.dest: action for action in self._actions}
+        for key, value in recipe.items():
+            if key not in actions:
+                raise UsageError(f"{source}: unknown key '{key}'.{did_you_mean(key, actions)}")
+            # argparse checks the choices of what is typed, not of defaults, which a recipe's values become.
+            choices = [str(choice) for choice in actions[key].choices or ()]
+            if choices and value is not None and str(value) not in choices:
+                hint = " (YAML reads an unquoted no as false)" if value is False else ""
+                raise UsageError(f"{source}: '{key}' is {value!r}{hint}; choose one of: {', '.join(choices)}.")
+        if not isinstance(variables, dict):
+            raise UsageError(f"{source}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}.")
+        os.environ.update({str(name): str(value) for name, value in variables.items()})
+        self.set_defaults_with_config(**recipe)
+        return self._parse(argv)
+
+    def _parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
+        with as_usage_error(ValueError, TypeError, OSError):
+            return self.parse_args_and_config(argv)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
-    def _check_flags(self, argv: Sequence[str]) -> None:
-        known = {flag for action in self._actions for flag in action.option_strings} | {"--config"}
-        for flag in argv:
-            if flag.startswith("--") and flag not in known:
-                raise UsageError(_unknown(f"unknown option {flag}", flag, known))
-
-    def _check_recipe(self, argv: Sequence[str]) -> None:
-        position = argv.index("--config") + 1
-        if position == len(argv):
-            raise UsageError("--config needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
-        path = argv[position]
-        actions = {action.dest: action for action in self._actions}
-        for key, value in _load(path).items():
-            if key in self._ignored:
-                continue
-            if key not in actions and key != "env":
-                raise UsageError(_unknown(f"{path} has an unknown key '{key}'", str(key), actions))
-            # argparse checks the choices of what is typed, not of defaults, which a recipe's values become.
-            choices = [str(c) for c in getattr(actions.get(key), "choices", None) or ()]
-            if choices and value is not None and str(value) not in choices:
-                hint = " (YAML reads an unquoted no as false)" if value is False else ""
-                raise UsageError(f"{path}: '{key}' is {value!r}{hint}; choose one of: {', '.join(choices)}.")
-
-
-def _load(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            recipe = yaml.safe_load(file)
-    except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(recipe, dict):
-        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
-    return recipe
-
-
-def _unknown(what: str, key: str, known: Iterable[str]) -> str:
-    near = get_close_matches(key, list(known), n=1)
-    return f"{what}; did you mean '{near[0]}'?" if near else f"{what}."
-
-
-def _split_flag(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith("--") and "=" in word else [word]
-
 
 def fields_of(classes: Iterable[Any]) -> frozenset[str]:
     """The keys that argument classes take."""
-    return frozenset(each.name for cls in classes for each in fields(cls))
+    return frozenset(each.name for cls in classes for each in fields(cls) if each.init)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..settings.json_settings import is_number
+from ..settings.checks import is_number
 
 KINDS = ("none", "range", "signed_log")
 # xVal rescales its numbers to [-5, 5].

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ..settings.checks import is_number
 from ..settings.config import FILE_NAME as SETTINGS
-from ..settings.json_settings import is_number, read_settings
+from ..settings.json_settings import read_settings
 
 logger = logging.getLogger(__name__)
 

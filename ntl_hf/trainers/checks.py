@@ -70,7 +70,7 @@ def check_same_everywhere(config: NTLConfig, checkpoint: str | None) -> None:
 
 
 def check_smoothing(trainer: Any) -> None:
-    """Raise `ValueError` where Gaussian label smoothing meets another idea of what the cross entropy is."""
+    """Raise `ValueError` where Gaussian label smoothing meets another option that replaces the cross entropy."""
     if trainer.ntl_config.gaussian_sigma == 0:
         return
     others = {

@@ -1,9 +1,9 @@
 """What `metric_for_best_model` names must be in every evaluation, and be a number; else no model is ever the best."""
 
-import difflib
 import logging
 from typing import Any
 
+from ..settings.errors import did_you_mean
 from .checks import has_numbers
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ def _nearest(metric: str, names: list[str]) -> str:
     """A hint at a name that ends in the same word, or is spelled alike."""
     names = [name for name in names if name != "eval_num_tokens"]  # which is no quality of a model
     alike = [name for name in names if name.endswith(f"_{metric.rpartition('_')[2]}")]
-    close = difflib.get_close_matches(metric, alike, 1, cutoff=0) or difflib.get_close_matches(metric, names, 1)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    return did_you_mean(metric, alike, cutoff=0) or did_you_mean(metric, names)
 
 
 def _knows_all(trainer: Any) -> bool:

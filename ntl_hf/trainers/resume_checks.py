@@ -9,8 +9,9 @@ from typing import Any
 
 from transformers import AutoTokenizer, TrainerState
 
+from ..settings.checks import is_number
 from ..settings.config import FILE_NAME, NTLConfig
-from ..settings.json_settings import is_number, read_settings
+from ..settings.json_settings import read_settings
 from .checkpoints import STATE, checkpoint_problem, list_checkpoints, saved_by, settings_of
 from .run_record import RunRecord
 

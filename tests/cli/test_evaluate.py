@@ -190,7 +190,7 @@ def test_without_number_decoding_there_is_no_word_of_it(tmp_path):
         (["--confidence", "95"], "`confidence` must be between 0 and 1, such as 0.95, not 95"),
         (["--dtype", "foo"], "`dtype` is 'foo'"),
         (["--temperature", "0.5"], "are of sampling: add --do_sample true"),
-        (["--max_new_token", "3"], "did you mean '--max_new_tokens'"),
+        (["--max_new_token", "3"], "Did you mean '--max_new_tokens'"),
         (["--number_decoding", "middle"], "invalid choice: 'middle'"),
         (["--number_decoding", "mean", "--number_decoding_num", "0"], "`number_decoding_num` must be 1 or more"),
         (["--number_decoding_format", "0-9"], "is of `number_decoding`: name an estimate, or remove it"),
@@ -252,7 +252,7 @@ def test_debug_runs_of_all_commands(recipe, tmp_path, capfd):
 
 def test_answers_are_kept_when_scoring_fails(recipe, tmp_path, monkeypatch):
     """They took the time."""
-    from ntl_hf.runs.answering import tokens as script
+    from ntl_hf.runs import answering as script
 
     def fail(*_, **__):
         raise RuntimeError("out of memory")

@@ -18,6 +18,7 @@ from ntl_hf.cli import launch as launcher
 from ntl_hf.cli.launch import find_config, split_options
 from ntl_hf.cli.main import main
 from ntl_hf.settings.errors import UsageError
+from ntl_hf.settings.recipe_files import split_flags
 from tests.interrupts.recipe import write_recipe
 from tests.invariants.marks import deepspeed_problem
 
@@ -58,9 +59,9 @@ def test_what_the_tests_run_differs_in_the_processes_alone(path):
 
 def test_options_are_told_apart():
     words = ["--config", "r.yaml", "--accelerate_config=zero3", "--num_processes", "4", "--ntl_loss=mae"]
-    options, rest = split_options(words)
+    options, rest = split_options(split_flags(words))
     assert options == {"--accelerate_config": "zero3", "--num_processes": "4"}
-    assert rest == ["--config", "r.yaml", "--ntl_loss=mae"]
+    assert rest == ["--config", "r.yaml", "--ntl_loss", "mae"]
     assert split_options(rest) == ({}, rest)
 
 

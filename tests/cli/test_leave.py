@@ -9,7 +9,7 @@ import pytest
 # An object that aborts the process when the interpreter clears its modules, as a late thread of gloo would.
 SCRIPT = """
 import atexit, os, sys
-from ntl_hf.cli.leave import leave
+from ntl_hf.cli.process import leave
 class Aborts:
     def __del__(self):
         os.abort()

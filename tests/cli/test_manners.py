@@ -134,7 +134,7 @@ def test_version_and_exit_codes_of_wrong_usage(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--ntl_los", "mae"], "unknown option --ntl_los; did you mean '--ntl_loss'?"),
+        (["--ntl_los", "mae"], "unknown option --ntl_los. Did you mean '--ntl_loss'?"),
         (["--config", "none.yaml"], "cannot read the recipe none.yaml"),
         (["--max_steps", "many"], "invalid int value"),
     ],
@@ -205,9 +205,9 @@ def test_a_reader_that_goes_away_is_no_traceback(words, tokenizer):
 
 
 def test_other_broken_pipes_are_not_hidden():
-    from ntl_hf.cli.pipes import end_with_reader
+    from ntl_hf.cli.process import exit_on_broken_pipe
 
-    with pytest.raises(BrokenPipeError, match="a tracker"), end_with_reader():
+    with pytest.raises(BrokenPipeError, match="a tracker"), exit_on_broken_pipe():
         raise BrokenPipeError("a tracker has gone")
 
 

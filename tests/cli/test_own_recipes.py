@@ -9,7 +9,7 @@ from ntl_hf.cli.config_option import with_recipe_path
 from ntl_hf.cli.launch import find_config
 from ntl_hf.cli.main import main
 from ntl_hf.compare.plan import read_plan
-from ntl_hf.settings.named_recipes import (
+from ntl_hf.settings.recipe_files import (
     FOLDER,
     command_of,
     find_recipe,

@@ -120,7 +120,7 @@ REFUSED = {
     "not a state": (["run", "{tmp}/broken"], "is not the state of a Trainer"),
     "another package's run": (["run", "{tmp}/stock"], "has logged none of ce_loss, ntl_loss"),
     "no digit": (["landscape", "--true_digit", "10"], "10 is no digit: choose 0 to 9"),
-    "unknown loss": (["landscape", "--losses", "ce", "wos"], "'wos' is no loss; did you mean 'was'"),
+    "unknown loss": (["landscape", "--losses", "ce", "wos"], "'wos' is no loss. Did you mean 'was'"),
     "not a picture": (["landscape", "--losses", "ce", "--output", "{tmp}/a.xyz"], "xyz"),
 }
 

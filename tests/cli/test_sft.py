@@ -52,11 +52,11 @@ def test_adds_digits_and_trains_their_rows(recipe, tmp_path, peft):
 
 
 REFUSED = {
-    "unknown key": ({"ntl_wieght": 0.3}, [], r"unknown key 'ntl_wieght'; did you mean 'ntl_weight'\?"),
+    "unknown key": ({"ntl_wieght": 0.3}, [], r"unknown key 'ntl_wieght'. Did you mean 'ntl_weight'\?"),
     "unknown option": (
         {},
         ["--learnig_rate", "1"],
-        r"unknown option --learnig_rate; did you mean '--learning_rate'\?",
+        r"unknown option --learnig_rate. Did you mean '--learning_rate'\?",
     ),
     "not a number": ({"ntl_weight": "much"}, [], "ntl_weight"),
     "negative weight": ({"ntl_weight": -0.3}, [], "`ntl_weight` is -0.3"),

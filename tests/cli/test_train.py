@@ -115,7 +115,7 @@ def test_arithmetic_from_files(recipe, tmp_path, monkeypatch):
 
 
 REFUSED = {
-    "unknown key": ({"max_lenght": 3}, "unknown key 'max_lenght'; did you mean 'max_length'"),
+    "unknown key": ({"max_lenght": 3}, "unknown key 'max_lenght'. Did you mean 'max_length'"),
     "a setting of sft": ({"packing": True}, "unknown key 'packing'"),
     "no model": ({"model_name_or_path": None}, "`model_name_or_path` is missing"),
     "model not there": ({"model_name_or_path": "./nowhere"}, "nowhere"),

@@ -19,7 +19,7 @@ def test_decoded_metrics_are_named_after_those_of_the_answers():
         assert decoded.label == f"decoded: {own.label}"
         assert (decoded.better, decoded.percent) == (own.better, own.percent)
     assert metric("decoded_mae_charged").heading == "decoded: MAE, charged ↓"
-    with pytest.raises(ValueError, match="did you mean 'decoded_mae'"):
+    with pytest.raises(ValueError, match="Did you mean 'decoded_mae'"):
         check_metrics(["decodd_mae"])
 
 

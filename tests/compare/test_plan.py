@@ -83,7 +83,7 @@ REFUSED = {
     "number as a name": ({"variants": {"CE": {}, 0.3: {}}}, "0.3 is no name"),
     "unknown command": ({"command": "evaluate"}, "'command' is 'evaluate'; it must be one of: sft, train"),
     "missing recipe": ({"recipe": "nowhere.yaml"}, "'recipe': there is no file"),
-    "unknown metric": ({"metrics": ["maee"]}, "'metrics' has 'maee', which is unknown; did you mean 'mae'?"),
+    "unknown metric": ({"metrics": ["maee"]}, "'metrics' has 'maee', which is unknown. Did you mean 'mae'?"),
     "seeds as words": ({"seeds": ["a"]}, "'seeds' has 'a'"),
     "a seed twice": ({"seeds": [1, 1]}, "'seeds' has 1 twice"),
     "no seeds": ({"seeds": []}, "'seeds' is empty"),

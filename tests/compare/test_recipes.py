@@ -8,7 +8,7 @@ import pytest
 from ntl_hf.compare.cells import make_cells
 from ntl_hf.compare.evaluations import check_evaluations
 from ntl_hf.compare.plan import read_plan
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
 ROOT = Path(__file__).parents[2]
 COMPARISONS = sorted((ROOT / "recipes").glob("*/compare-*.yaml"))

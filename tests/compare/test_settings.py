@@ -34,7 +34,7 @@ def test_secrets_reach_the_arguments_and_no_file(written, tmp_path):
     assert args.hub_token == "s3cr3t-1" and args.max_steps == 3
     assert args.model_init_kwargs == recipe["model_init_kwargs"]
     assert (os.environ["A_VARIABLE"], os.environ["A_NUMBER"]) == ("s3cr3t-3", "4")
-    assert "max_steps: 3" in "".join(written) and "s3cr3t" not in "".join(written)
+    assert not written
 
 
 def test_an_environment_that_is_none(written, tmp_path):

@@ -38,9 +38,9 @@ REFUSED = {
     "wrong column": (
         ROWS,
         {"prompt": "qq"},
-        r"rows.csv has no column 'qq'; did you mean 'q'\?\. It has: q, a, n, price",
+        r"rows.csv has no column 'qq'\. Did you mean 'q'\? It has: q, a, n, price",
     ),
-    "wrong column in a text": (ROWS, {"prompt": "{pric}"}, r"no column 'pric'; did you mean 'price'"),
+    "wrong column in a text": (ROWS, {"prompt": "{pric}"}, r"no column 'pric'. Did you mean 'price'"),
     "a place without a name": (ROWS, {"prompt": "{}"}, "no column ''"),
     "a format": (
         ROWS,
@@ -54,7 +54,7 @@ REFUSED = {
     ),
     "truth values in a text": ([{"a": True}], {"text": "a"}, "the column 'a' is of type bool"),
     "an open brace": (ROWS, {"prompt": "{q"}, "'prompt' is '{q': .*Write {{ for a brace"),
-    "unknown key": (ROWS, {"promt": "q"}, r"key 'promt'; did you mean 'prompt'\?; known are prompt, completion"),
+    "unknown key": (ROWS, {"promt": "q"}, r"key 'promt'\. Did you mean 'prompt'\? Known are prompt, completion"),
     "no text": (ROWS, {"prompt": ["q"]}, r"'prompt' is \['q'\]; give a column's name"),
     "no number": ([*ROWS, {"a": "3-5"}], {"target": "a"}, "rows.csv, row 3: the target is '3-5'; a number is needed"),
     "not finite": ([{"a": 1.0}, {"a": float("nan")}], {"target": "a"}, "row 2: the target is 'nan'"),

@@ -14,6 +14,7 @@ from ntl_hf.data import (
     make_readings,
 )
 from ntl_hf.runs import sft, train
+from ntl_hf.runs.data import load_data
 from ntl_hf.runs.model_names import check_model_name
 from ntl_hf.runs.tiny_models import FOLDERS, command, how_to_make
 from ntl_hf.runs.tiny_models import main as make_model
@@ -132,7 +133,7 @@ def test_a_recipe_trains_the_tiny_decoder_on_answers_alone(model, path, tmp_path
     words = ["--model_name_or_path", config.name_or_path, "--output_dir", str(tmp_path), "--max_train_samples", "40"]
     arguments = RecipeParser(sft.ARGUMENT_CLASSES).parse(["--config", str(path), *words, "--max_steps", "2"])
     trainer = sft.build_trainer(*arguments)
-    rows = sft.load_data(arguments[0], evaluates=False)[0]
+    rows = load_data(arguments[0], evaluates=False)[0]
     for row, given in zip(trainer.train_dataset, rows, strict=True):
         batch = trainer.data_collator([row])
         labels = batch["labels"][0]

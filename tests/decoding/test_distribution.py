@@ -87,5 +87,5 @@ def test_zero_has_no_sign():
 
 
 def test_an_unknown_risk():
-    with pytest.raises(ValueError, match="`risk` must be one of absolute, squared, zero_one, not 'median'"):
+    with pytest.raises(ValueError, match=r"`risk` is 'median'; it must be one of: absolute, squared, zero_one"):
         make([(1, 1)]).predict("median")

@@ -32,8 +32,8 @@ def test_no_prompts_no_predictions():
 
 
 WRONG = {
-    "risk": ({"risk": "median"}, "`risk` must be one of absolute, squared, zero_one, not 'median'"),
-    "candidates": ({"candidates": "beam"}, "`candidates` must be one of samples, beams, exact, not 'beam'"),
+    "risk": ({"risk": "median"}, "`risk` is 'median'; it must be one of: absolute, squared, zero_one"),
+    "candidates": ({"candidates": "beam"}, "`candidates` is 'beam'; it must be one of: samples, beams, exact"),
     "number": ({"num_candidates": 0}, "`num_candidates` must be 1 or more, not 0"),
     "tokens": ({"max_new_tokens": 0}, "`max_new_tokens` must be 1 or more, not 0"),
     "batch": ({"batch_size": -1}, "`batch_size` must be 1 or more, not -1"),

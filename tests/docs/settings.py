@@ -10,7 +10,7 @@ from ntl_hf.compare.plan import read_plan
 from ntl_hf.runs import evaluate, sft, train
 from ntl_hf.settings.config import NTLConfig
 from ntl_hf.settings.errors import UsageError
-from ntl_hf.settings.named_recipes import own_recipe
+from ntl_hf.settings.recipe_files import own_recipe
 from ntl_hf.settings.recipes import RecipeParser
 
 from .blocks import Block

@@ -144,7 +144,7 @@ def test_a_context_that_is_too_short(folder):
     [
         (["gsm8k"], None, "have 5 worked examples, and there are 4 to choose from"),
         (["gsm8k"], -1, "must be 0 or more, not -1"),
-        (["gms8k"], 0, "no task 'gms8k'; near it: .*gsm8k"),
+        (["gms8k"], 0, "no task 'gms8k'. Did you mean .*gsm8k"),
     ],
 )
 def test_refused(names, shots, message, folder):

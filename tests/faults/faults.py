@@ -276,14 +276,14 @@ FAULTS = (
     Fault(
         "unknown-keys-pass",
         "ntl_hf/settings/recipes.py",
-        'if key not in actions and key != "env":',
-        'if key not in actions and key == "env":',
+        "if key not in actions:",
+        "if key is None:",
         "A misspelt key of a recipe is not told with the nearest known one.",
         ("tests/cli/test_sft.py::test_refused_with_one_line",),
     ),
     Fault(
         "usage-errors-end-with-1",
-        "ntl_hf/settings/errors.py",
+        "ntl_hf/cli/process.py",
         "return USAGE",
         "return 1",
         "Wrong usage has the exit code of a failure.",

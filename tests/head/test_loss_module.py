@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ntl_hf import NTLoss
 from ntl_hf.losses.labels import shift_labels
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 from tests.tiny import CHARACTERS, char_tokenizer
 
 logger.disable("ntloss")

@@ -85,7 +85,7 @@ def test_settings_arrive_in_the_trainer(plugin, data, expected):
 
 
 REFUSED = [
-    ({"ntl_wieght": 0.3}, "Did you mean `ntl_weight`"),
+    ({"ntl_wieght": 0.3}, "Did you mean 'ntl_weight'"),
     ({"ntl_weight": -1}, "`ntl_weight` is -1"),
     ({"ntl_weight": True}, "valid number"),
     ({"ntl_loss": "wass"}, "Did you mean 'was'"),

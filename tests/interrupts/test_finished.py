@@ -76,7 +76,7 @@ def test_the_model_of_an_earlier_end_is_no_substitute(tmp_path, monkeypatch):
     recipe, out = str(write_recipe(tmp_path, max_steps=2)), tmp_path / "out"
     assert main(["sft", "--config", recipe]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr("ntl_hf.runs.run._save", lambda *args: None)
+        patch.setattr("ntl_hf.runs.training._save", lambda *args: None)
         assert main(["sft", "--config", recipe, "--max_steps", "4"]) == 0
     assert main(["sft", "--config", recipe, "--max_steps", "4"]) == 0
     found, last = (load_file(folder / "model.safetensors") for folder in (out, out / "checkpoint-4"))

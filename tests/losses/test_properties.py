@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntl_hf.losses import distance_targets
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
 from .builds import DIGITS, Loss, token_loss
 from .properties import ELSEWHERE, NOWHERE, SETTINGS, TABLE, TRUTH, render

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ntl_hf.plots.landscape import NAMES, draw_landscape, landscape
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -51,7 +51,7 @@ def test_every_loss_of_the_package_is_known():
     [
         (["ce"], 10, "10 is no digit"),
         (["ce"], -1, "-1 is no digit"),
-        (["wos"], 4, "'wos' is no loss; did you mean 'was'"),
+        (["wos"], 4, "'wos' is no loss. Did you mean 'was'"),
     ],
 )
 def test_refused(names, true, message):

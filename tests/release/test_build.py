@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ntl_hf import __version__
-from ntl_hf.settings.named_recipes import recipe_names
+from ntl_hf.settings.recipe_files import recipe_names
 from tests.docs.project import extras, pyproject
 
 from .artefacts import ROOT, Artefacts, build
@@ -123,7 +123,7 @@ def test_the_installed_wheel_runs_its_recipes_by_name(installed: Path, tmp_path:
     words = ("compare", "--config", "tiny-decoder/compare-losses-readings", "--only", "nobody")
     assert "there is no such variant" in run(installed, *command, *words, folder=tmp_path, code=2)
     mistaken = run(installed, *command, "sft", "--config", "tiny-decoder/readngs", folder=tmp_path, code=2)
-    assert "did you mean 'tiny-decoder/readings'" in mistaken and str(installed) not in mistaken
+    assert "Did you mean 'tiny-decoder/readings'" in mistaken and str(installed) not in mistaken
     run(installed, *command, "recipes", "copy", "tiny-decoder/compare-losses-readings", "mine.yaml", folder=tmp_path)
     words = ("compare", "--config", "mine.yaml", "--only", "nobody")
     assert "there is no such variant" in run(installed, *command, *words, folder=tmp_path, code=2)

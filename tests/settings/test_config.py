@@ -22,9 +22,15 @@ from ntl_hf import (
 )
 from ntl_hf.settings.arguments import resolve_ntl_config
 from ntl_hf.settings.config import FILE_NAME
-from ntl_hf.settings.config_checks import CHOICES
-from ntl_hf.settings.loss_terms import LOSSES
+from ntl_hf.settings.losses import LOSSES
 
+CHOICES = {
+    "weight_schedule": ("constant", "linear", "cosine"),
+    "head": ("auto", "fused", "logits"),
+    "number_error": ("relative", "log", "absolute"),
+    "place_weights": ("none", "ntil", "del"),
+    "balance": ("none", "loss", "gradient"),
+}
 ARGUMENT_CLASSES = [NTLTrainingArguments, NTLSeq2SeqTrainingArguments, NTLSFTConfig]
 every_class = pytest.mark.parametrize("arguments_class", ARGUMENT_CLASSES, ids=lambda cls: cls.__name__)
 OTHER = NTLConfig(
@@ -84,7 +90,7 @@ BAD = [
     ({"weight": math.inf}, r"`{}weight` is inf"),
     # Infinite in float32, in which the losses are computed; and too large for a float.
     ({"weight": 1e39}, r"`{}weight` is 1e\+39; it must be a finite number"),
-    ({"weight": 10**400}, r"`{}weight` is 10*; it must be a finite number"),
+    ({"weight": 10**400}, r"`{}weight` is 10*\.\.\.; it must be a finite number"),
     ({"loss": "was:1e39"}, r"`{}loss` is 'was:1e39'; at character 5: the weight '1e39' is no number above 0"),
     ({"loss": {"was": math.nan}}, r"`{}loss` is 'was:nan'; at character 5"),
     ({"loss": [{"was": True}]}, r"`{}loss` is 'was:True'; at character 5"),
@@ -278,7 +284,7 @@ def test_several_losses_and_a_grid_as_options(arguments_class: Any, tmp_path: Pa
 @every_class
 def test_help_shows_the_settings(arguments_class: Any) -> None:
     text = " ".join(HfArgumentParser(arguments_class).format_help().split())
-    assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1)" in text
+    assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1 " in text
 
 
 @every_class

@@ -8,12 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntl_hf import NTLConfig
-from ntl_hf.settings.loss_terms import (
-    LOSSES,
-    PAPER_LOSSES,
-    LossTerm,
-    parse_loss,
-)
+from ntl_hf.settings.loss_terms import LossTerm, parse_loss
+from ntl_hf.settings.losses import BOUNDED_LOSSES, LOSSES
 
 # Weights as they are written: six digits are kept.
 WEIGHTS = st.one_of(st.none(), st.integers(1, 999_999).map(lambda n: n / 1000), st.just(1e-9))
@@ -116,6 +112,6 @@ def test_any_weight_comes_back(weight: float) -> None:
 
 
 def test_names_are_told_apart() -> None:
-    assert len(set(LOSSES)) == len(LOSSES) and set(PAPER_LOSSES) < set(LOSSES)
+    assert len(set(LOSSES)) == len(LOSSES) and set(BOUNDED_LOSSES) < set(LOSSES)
     assert all(name.isidentifier() for name in LOSSES)
     assert math.isclose(parse_loss("loss", "was:1e-3")[0].weight or 0, 1e-3)

@@ -42,7 +42,7 @@ def test_a_command_is_refused_in_one_line_before_it_looks_at_the_folder(tmp_path
 
 def test_a_command_keeps_the_folder_until_its_model_is_saved(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("ntl_hf.runs.run._save", lambda *args: seen.append((tmp_path / "out" / LOCK).exists()))
+    monkeypatch.setattr("ntl_hf.runs.training._save", lambda *args: seen.append((tmp_path / "out" / LOCK).exists()))
     assert main(["sft", "--config", str(write_recipe(tmp_path, max_steps=1))]) == 0
     assert seen == [True]
 

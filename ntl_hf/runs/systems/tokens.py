@@ -1,27 +1,83 @@
 """Numbers as tokens: the model as it is, or as a Regression Transformer."""
 
-from ...data import TextEncoder, right_padding_collator
-from ...systems.regression_transformer.places import PlacedDigitEncoder
-from ...tokens.placed_digits import has_number_tokens
+from typing import Any
+
+from transformers import set_seed
+
+from ...data import TextEncoder, check_text_columns, right_padding_collator
+from ...systems.regression_transformer.model import load_regression_transformer
+from ...systems.regression_transformer.places import PlacedDigitEncoder, place_value_vocab
+from ...systems.regression_transformer.tokenizer import regression_transformer_tokenizer
+from ...tokens.number_vocab import NumberVocab
+from ...tokens.placed_digits import NumberTokens, has_number_tokens, number_token_ids
 from ...trainers import NTLSeq2SeqTrainer, NTLTrainer
-from ..model import lora_config
-from .job import Job
-from .load import load_token_model, number_vocab
+from ...trainers.checks import check_placed_digits
+from ..job import Job
+from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
+from .trained_as import auto_class_of, system_name
 
 
 def build_trainer(job: Job) -> NTLTrainer | NTLSeq2SeqTrainer:
-    """An `NTLTrainer`; see `trainer_for`."""
-    loaded = load_token_model(job.config, job.model_args, job.token_args, job.system_args, job.args)
+    """An `NTLTrainer` on a model of `system: standard` or `rt`.
+
+    Raises:
+        ValueError: settings that contradict each other or the model; `OSError`: there is no such model.
+    """
+    check_text_columns(job.train_dataset, job.is_encoder_decoder)
+    loaded = load_token_model(job)
     encoder_class = PlacedDigitEncoder if has_number_tokens(loaded.tokenizer) else TextEncoder
     job.encode(encoder_class(loaded.tokenizer, job.is_encoder_decoder, job.args.max_length))
     trainer_class = NTLSeq2SeqTrainer if job.is_encoder_decoder else NTLTrainer
-    return trainer_class(
-        model=loaded.model,
-        args=job.args,
-        train_dataset=job.train_dataset,
-        eval_dataset=job.eval_dataset,
-        data_collator=right_padding_collator(loaded.tokenizer),
-        processing_class=loaded.tokenizer,
-        number_vocab=number_vocab(loaded.tokenizer, job.system_args, job.args),
-        peft_config=lora_config(loaded, job.model_args, job.token_args, job.args.ntl_digits_only),
+    return trainer_class(data_collator=right_padding_collator(loaded.tokenizer), **trainer_arguments(loaded, job))
+
+
+def load_token_model(job: Job, **kwargs: Any) -> Loaded:
+    """Load tokenizer and model of `system: standard` or `rt`; errors as of `build_trainer`."""
+    if job.system_args.system == "rt" and system_name(job.config) != "rt":
+        return _load_rt(job, **kwargs)
+    return load_model(auto_class_of(job.config), job, **kwargs)
+
+
+def trainer_arguments(loaded: Loaded, job: Job) -> dict[str, Any]:
+    """What the trainers for number tokens are made from, whichever they are.
+
+    Raises:
+        ValueError: a number loss that these tokens cannot have.
+    """
+    return {
+        "model": loaded.model,
+        "args": job.args,
+        "train_dataset": job.train_dataset,
+        "eval_dataset": job.eval_dataset,
+        "processing_class": loaded.tokenizer,
+        "number_vocab": _number_vocab(loaded.tokenizer, job),
+        "peft_config": lora_config(loaded, job),
+    }
+
+
+def _number_vocab(tokenizer: Any, job: Job) -> NumberVocab | None:
+    """The number tokens of a trainer; None leaves it to find them in the tokenizer."""
+    check_placed_digits(job.args.get_ntl_config(), tokenizer)
+    if not job.system_args.rt_place_values:
+        return None
+    if job.args.ntl_weight == 0:
+        raise ValueError("`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two.")
+    return place_value_vocab(tokenizer, job.args.ntl_squash_factor)
+
+
+def _load_rt(job: Job, **kwargs: Any) -> Loaded:
+    if job.token_args.add_digit_tokens or job.token_args.split_digits:
+        raise ValueError("`system: rt` has digit tokens of its own: remove `add_digit_tokens` and `split_digits`.")
+    low, high = job.system_args.rt_places
+    tokenizer = regression_transformer_tokenizer(load_tokenizer(job), (low, high))
+    set_seed(job.args.seed)
+    model = load_regression_transformer(
+        job.model_name,
+        NumberTokens.from_tokenizer(tokenizer),
+        tokenizer_size=len(tokenizer),
+        encoding=job.system_args.rt_encoding,
+        largest=job.system_args.rt_largest,
+        from_scratch=job.model_args.from_scratch,
+        **{**model_kwargs(job), **kwargs},
     )
+    return Loaded(model, tokenizer, number_token_ids(tokenizer))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...settings.json_settings import is_number
+from ...settings.checks import is_number
 from ...tokens.placed_digits import NumberTokens
 from ..adapted import System
 from ..embeds import EmbeddingMixin

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import initialization as init
 
 from ...losses.head_output import IGNORE_INDEX
-from ...settings.json_settings import is_number
+from ...settings.checks import is_number
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
 from .generate import NumberSteps

@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ...settings.config import NTLConfig
-from ...settings.loss_terms import PAPER_LOSSES
+from ...settings.losses import LOSS_FACTS
 from .facts import CardFacts, DataFacts, hub_id
 
 TAGS = ("ntl", "number-token-loss")
@@ -139,7 +139,8 @@ def _results(facts: CardFacts) -> list[EvalResult]:
 def section(config: NTLConfig) -> str:
     """The section on the loss and its settings, as Markdown."""
     ce = "Gaussian cross entropy (soft targets for number tokens)" if config.gaussian_sigma > 0 else "cross entropy"
-    if config.weight > 0 and config.loss in PAPER_LOSSES:
+    is_papers = config.loss in LOSS_FACTS and LOSS_FACTS[config.loss].in_paper  # a sum of several is not
+    if config.weight > 0 and is_papers:
         told = f"Trained with {ce} + {config.weight:g} * Number Token Loss, see {_PAPER}, with `ntl_hf`:"
     elif config.weight > 0:
         told = f"Trained with {ce} and the number loss `{config.loss}`, after {_PAPER}, with `ntl_hf`:"

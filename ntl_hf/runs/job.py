@@ -1,21 +1,20 @@
-"""`Job`: what a trainer of any system is built from."""
+"""`Job`: what a trainer is built from."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PretrainedConfig
-
-from ..data import DataArguments
-from ..model import ModelArguments, NumberTokenArguments
-from .arguments import SystemArguments
+from .data import DataArguments
+from .model_arguments import ModelArguments, NumberTokenArguments
+from .systems.arguments import SystemArguments
 
 
 @dataclass
 class Job:
-    """The arguments of a recipe, the model's configuration and the rows, as text.
+    """The arguments of a recipe and, once they are loaded, the model's configuration and the rows, as text.
 
     Attributes:
-        config: of the model that training starts from.
+        args: the training arguments.
+        config: of the model that training starts from, a `PretrainedConfig`.
         train_dataset, eval_dataset: with the columns `prompt` and `completion` or `text`.
     """
 
@@ -24,9 +23,19 @@ class Job:
     system_args: SystemArguments
     args: Any
     model_args: ModelArguments
-    config: PretrainedConfig
-    train_dataset: Any
-    eval_dataset: Any
+    config: Any = None
+    train_dataset: Any = None
+    eval_dataset: Any = None
+
+    @property
+    def model_name(self) -> str:
+        """Hub id or folder of the model."""
+        return str(self.model_args.model_name_or_path)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """For `from_pretrained` of all kinds: which revision, and whether its code is run."""
+        return {"revision": self.model_args.model_revision, "trust_remote_code": self.args.trust_remote_code}
 
     @property
     def is_encoder_decoder(self) -> bool:

@@ -1,11 +1,15 @@
-"""The recipes that come with the package, by name: `smollm2-135m/gsm8k-lora` is a model and a task."""
+"""The files of recipes: found by path or by name, `smollm2-135m/gsm8k-lora` for a model and a task, and read."""
 
-from difflib import get_close_matches
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from .errors import UsageError, did_you_mean, suggest
 
 # In an installed package, and in a checkout.
 _FOLDERS = (Path(__file__).parents[1] / "recipes", Path(__file__).parents[2] / "recipes")
 FOLDER = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[0])
+CONFIG = "--config"
 # Configurations of accelerate, which are no recipes: `--accelerate_config` reads them.
 ACCELERATE = FOLDER / "accelerate"
 _COMMAND = "# Command: ntl-hf "
@@ -22,14 +26,34 @@ def find_recipe(name: str) -> Path:
     """The file of a recipe: a path of the user's, which counts more, or a name; both with or without `.yaml`.
 
     Raises:
-        ValueError: there is neither; the message has the nearest names.
+        UsageError: there is neither; the message has the nearest names.
     """
     path = file_at(Path(name)) or own_recipe(name)
     if path is not None:
         return path
     if (mode := _mode(name)) is not None:
-        raise ValueError(f"{name} is no recipe, but how to start it: add `--accelerate_config {mode}` to a recipe.")
-    raise ValueError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
+        raise UsageError(f"{name} is no recipe, but how to start it: add `--accelerate_config {mode}` to a recipe.")
+    raise UsageError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """The keys and values of a recipe's file; `UsageError`, with its path, for one that has none."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
+    return content
+
+
+def split_flags(words: Iterable[str]) -> list[str]:
+    """The words of a command line, with `--key=value` as two of them."""
+    return [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
 
 
 def file_at(path: Path) -> Path | None:
@@ -46,9 +70,10 @@ def own_recipe(name: str) -> Path | None:
 
 def unknown(name: str) -> str:
     """The end of an error: that there is no recipe of this name, the nearest names, and how to list them all."""
-    near = " or ".join(f"'{each}'" for each in _nearest(name.removesuffix(".yaml")))
-    hint = f"; did you mean {near}?" if near else "."
-    return f"no recipe of that name{hint} `ntl-hf recipes` lists them."
+    name, names = name.removesuffix(".yaml"), recipe_names()
+    # Those of a model or a task of this name, else those spelled like it.
+    hint = suggest([each for each in names if name in each.split("/")][:5]) or did_you_mean(name, names, n=3)
+    return f"no recipe of that name.{hint} `ntl-hf recipes` lists them."
 
 
 def display_name(path: Path) -> str:
@@ -80,9 +105,3 @@ def _mode(name: str) -> str | None:
 def _comment(path: Path, start: str) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     return next(line.removeprefix(start) for line in lines if line.startswith(start))
-
-
-def _nearest(name: str) -> list[str]:
-    """Those of a model or a task of this name, else those spelled like it; a few."""
-    names = recipe_names()
-    return [each for each in names if name in each.split("/")][:5] or get_close_matches(name, names, n=3)

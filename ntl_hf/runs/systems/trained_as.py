@@ -1,0 +1,65 @@
+"""The system that a model was trained as, and whether it can go on as the one that is asked for."""
+
+from typing import Any
+
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+)
+
+from ...systems.adapted import system_of
+from ...systems.regression_head import is_regression_head
+from .arguments import DEFAULTS, OPTIONS, SystemArguments
+
+_NAMES = {"regression_transformer": "rt", "xval": "xval", "regression_head": "regression_head", None: "standard"}
+# A Regression Transformer is a model with other tokens, which trains on like any other.
+_TAKES = {
+    "standard": ("standard", "rt"),
+    "rt": ("standard", "rt"),
+    "xval": ("standard", "xval"),
+    "regression_head": ("standard", "regression_head"),
+}
+
+
+def system_name(config: PretrainedConfig) -> str:
+    """Which of the systems a model was trained as, by its configuration."""
+    return "regression_head" if is_regression_head(config) else _NAMES[system_of(config)]
+
+
+def auto_class_of(config: PretrainedConfig) -> Any:
+    """The class of transformers that loads a model, by its configuration."""
+    if is_regression_head(config):
+        return AutoModelForSequenceClassification
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def check_start(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
+    """Raise `ValueError` for a model that is of another system than the one that it is to be trained as."""
+    found = system_name(config)
+    if found not in _TAKES[system_args.system]:
+        raise ValueError(
+            f"{name} was trained with `system: {found}` and cannot go on as '{system_args.system}': its tokens and "
+            f"weights are of that system. Set `system: {found}`, or start from the base model."
+        )
+    _check_kept(config, system_args, name)
+
+
+def _check_kept(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
+    """A model that has been trained as a system keeps its settings: others would be passed over."""
+    tokens, scaling = (getattr(config, field, None) or {} for field in ("number_tokens", "number_scaling"))
+    saved = {
+        "rt_places": [tokens.get("low"), tokens.get("high")],
+        "rt_encoding": getattr(config, "number_encoding", None),
+        "rt_largest": getattr(config, "number_encoding_largest", None),
+        "number_scaling": scaling.get("kind"),
+        "number_weight": getattr(config, "number_weight", None),
+    }
+    for option in OPTIONS[system_name(config)]:
+        given = getattr(system_args, option)
+        if given not in (saved[option], DEFAULTS[option]):
+            raise ValueError(
+                f"`{option}` is {given}, but {name} was made with {saved[option]}: remove it, or start from the base "
+                "model."
+            )
