@@ -11,7 +11,7 @@ import yaml
 from ntl_hf.cli.main import main
 from ntl_hf.runs.evaluation_arguments import EvaluationArguments
 from ntl_hf.runs.trained_model import load_trained
-from tests.cli.test_train import assert_one_line, log_history, save_model
+from tests.cli.runs import assert_one_line, log_history, save_model
 
 ROOT = Path(__file__).parents[2]
 SYSTEMS = {
@@ -23,13 +23,6 @@ SYSTEMS = {
 }
 MODEL_TYPES = {"rt": "regression_transformer_{}", "xval": "xval_{}", "regression_head": "{}"}
 every_system = pytest.mark.parametrize("name", SYSTEMS)
-
-
-@pytest.fixture(params=("llama", "t5"))
-def kind(request, tmp_path):
-    """The folder `tmp_path / "model"` holds a model of this kind."""
-    save_model(tmp_path / "model", request.param)
-    return request.param
 
 
 def losses(out):

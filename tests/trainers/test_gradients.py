@@ -10,23 +10,12 @@ from ntl_hf import (
     NTLSFTTrainer,
     NTLTrainer,
 )
-from tests.build import first_step, make_trainer, relative_difference
+from tests.build import first_step, make_trainer
 from tests.reference import step_gradients
 from tests.tiny import tiny_model, twin
+from tests.trainers.gradients import PACKINGS, SPREADS, check_against_reference
 
-TOLERANCE = 1e-5
 DECODERS = ["llama", "llama-tied", "qwen", "granite", "gemma", "cohere", "falcon-h1", "mamba"]
-SPREADS = {"8 x 1": (8, 1), "4 x 2": (4, 2), "1 x 8": (1, 8)}
-
-
-def check_against_reference(trainer, model, **reference_options):
-    gradients, batches = first_step(trainer)
-    assert trainer.head_choice.is_fused is (trainer.ntl_config.head != "logits")
-    wanted, values = step_gradients(model, batches, **reference_options)
-    assert relative_difference(gradients, wanted) < TOLERANCE
-    logged = trainer.state.log_history[0]
-    for name, value in values.items():
-        assert logged[name] == pytest.approx(value, rel=1e-5), name
 
 
 @pytest.mark.parametrize("architecture", DECODERS)
@@ -125,14 +114,6 @@ def test_lora(trainer_class, architecture, tmp_path):
     clean = get_peft_model(tiny_model(architecture), config)
     clean.load_state_dict(adapted.state_dict())
     check_against_reference(trainer, clean)
-
-
-PACKINGS = {
-    "packed": {"packing": True, "max_length": 32, "packing_strategy": "wrapped"},
-    "packed bfd": {"packing": True, "max_length": 32},
-    "padding-free": {"padding_free": True, "max_length": None},
-    "whole sequence": {"completion_only_loss": False},
-}
 
 
 @pytest.mark.parametrize("packing", PACKINGS)

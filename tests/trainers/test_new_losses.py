@@ -20,8 +20,8 @@ from ntl_hf.trainers.checkpoints import finish_checkpoint
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, twin
+from tests.trainers.gradients import PACKINGS, SPREADS, TOLERANCE
 from tests.trainers.reference_terms import SETTINGS, TermSums
-from tests.trainers.test_gradients import PACKINGS, SPREADS, TOLERANCE
 
 ANSWERS = ["-1,234.5", "7", "0.25 or 3", "12", "no idea", "-4", "98765", "1.2.3"]
 TRAINERS = [NTLTrainer, NTLSFTTrainer, NTLSeq2SeqTrainer]
