@@ -1,0 +1,100 @@
+"""A process that has the libraries loaded and forks a child for each program it is asked to run.
+
+Started by tests/processes.py: loading torch, transformers, trl and datasets takes longer than most of what the tests
+run in a process of its own. Requests and replies are lines of JSON on its standard input and output.
+"""
+
+import importlib
+import json
+import os
+import runpy
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+# None of `ntl_hf.cli.main`: that is run as a program, and would be there twice.
+PRELOADED = (
+    "accelerate",
+    "datasets",
+    "peft",
+    "torch.distributed",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.t5.modeling_t5",
+    "trl",
+    "ntl_hf.runs.evaluate",
+    "ntl_hf.runs.sft",
+    "ntl_hf.runs.train",
+    "ntl_hf.systems.trainer",
+    "tests.build",
+)
+
+
+def serve() -> None:
+    """Answer until the standard input ends."""
+    replies = os.fdopen(os.dup(1), "w")
+    # Whatever a library prints while it is loaded is no reply.
+    os.dup2(2, 1)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    importlib.import_module("torch").set_num_threads(1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        children = [_fork(program) for program in request["programs"]]
+        print(json.dumps(_wait(children, request["timeout"])), file=replies, flush=True)
+
+
+def _fork(program: dict[str, Any]) -> int:
+    child = os.fork()
+    if not child:
+        _run(program)
+    return child
+
+
+def _run(program: dict[str, Any]) -> None:
+    """Be the program, to the end of this process."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(program[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+        os.chdir(program["cwd"])
+        os.environ.clear()
+        os.environ.update(program["env"])
+        sys.argv = [program["module"], *program["words"]]
+        runpy.run_module(program["module"], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            # Neither what the server has registered for its own end, nor gloo, which may abort in a shutdown.
+            os._exit(code)
+
+
+def _wait(children: list[int], seconds: float) -> list[int]:
+    """Exit codes; when one child has failed, or in the end, the others are killed, as `torchrun` does it."""
+    end = time.monotonic() + seconds
+    codes: dict[int, int] = {}
+    while len(codes) < len(children):
+        for child in (each for each in children if each not in codes):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                codes[child] = os.waitstatus_to_exitcode(status)
+            elif any(codes.values()) or time.monotonic() > end:
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    return [codes[child] for child in children]
+
+
+if __name__ == "__main__":
+    serve()
