@@ -4,6 +4,7 @@ Started by tests/processes.py: loading torch, transformers, trl and datasets tak
 run in a process of its own. Requests and replies are lines of JSON on its standard input and output.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -39,6 +40,9 @@ def serve() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
+    # For the pages of memory to stay shared, and for what is collected in a child to be its own.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         children = [_fork(program) for program in request["programs"]]
