@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,11 +57,11 @@ def run_module(
     """
     server = _server()
     assert server.stdin is not None and server.stdout is not None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _meeting_point() as port:
         files = {name: Path(folder) / name for name in ("stdout", "stderr")}
         program = {"module": module, "words": [str(word) for word in words], "cwd": str(cwd)}
         program |= {name: str(path) for name, path in files.items()}
-        environments = [{**os.environ, **(env or {}), **rank} for rank in _ranks(processes)]
+        environments = [{**os.environ, **(env or {}), **rank} for rank in _ranks(processes, port)]
         programs = [{**program, "env": environment} for environment in environments]
         server.stdin.write(json.dumps({"programs": programs, "timeout": timeout}) + "\n")
         server.stdin.flush()
@@ -76,12 +77,18 @@ def run_command(*words: str | Path, processes: int = 1, **options: object) -> Fi
     return run_module(COMMAND, words, processes, **options)  # type: ignore[arg-type]
 
 
-def _ranks(processes: int) -> list[dict[str, str]]:
+@contextmanager
+def _meeting_point() -> Iterator[int]:
+    """A port for processes to meet at; its socket is kept, so that nobody else is given it before they listen."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
+def _ranks(processes: int, port: int) -> list[dict[str, str]]:
     if processes == 1:
         return [{}]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     common = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     each = [{**common, "RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": 1} for rank in range(processes)]
     return [{name: str(value) for name, value in rank.items()} for rank in each]

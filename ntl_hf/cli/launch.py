@@ -71,6 +71,11 @@ def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
     args = launch_command_parser().parse_args(
         ["--config_file", str(path), *words, "-m", "ntl_hf.cli.main", command, *argv]
     )
+    if _number("num_machines", config, path, options) == 1 and not _names_port(config, options):
+        # Else it is 29500 where that is free at a first look, and two commands that start at once both take it.
+        # Standalone processes meet at a port that the system has picked and that stays open from then on; the 0 keeps
+        # accelerate from looking at, and warning of, another.
+        args.standalone, args.main_process_port = True, 0
     return _run_here(args) if config.distributed_type == "NO" else _run_processes(args)
 
 
@@ -124,7 +129,7 @@ def _check(config: "ClusterConfig", path: Path, options: dict[str, str]) -> None
         raise UsageError(f"{path} starts one process, not {processes}; take another configuration, such as `ddp`.")
     if machines > 1 and not (options.get("--main_process_ip") or config.main_process_ip):
         raise UsageError(f"{machines} machines need --main_process_ip, the address of the first one.")
-    if config.main_process_port is not None or "--main_process_port" in options:
+    if _names_port(config, options):
         _number("main_process_port", config, path, options)
     if not config.use_cpu and kind != "NO":
         _check_devices(-(-processes // machines), config.gpu_ids, path)
@@ -168,6 +173,11 @@ def _number(name: str, config: "ClusterConfig", path: Path, options: dict[str, s
         where = option if option in options else f"{path}: `{name}`"
         raise UsageError(f"{where} is {text}; it must be a whole number, 1 or more.")
     return int(text)
+
+
+def _names_port(config: "ClusterConfig", options: dict[str, str]) -> bool:
+    """Whether the user has chosen the port at which the processes meet."""
+    return config.main_process_port is not None or "--main_process_port" in options
 
 
 def _run_here(args: Any) -> int:

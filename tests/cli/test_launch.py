@@ -140,6 +140,22 @@ def test_devices_are_counted_for_each_machine(monkeypatch):
     assert main([*words, "1"]) == 2
 
 
+def test_commands_that_start_at_once_do_not_meet_at_one_port(tmp_path, monkeypatch):
+    """A port that is found free may be taken before it is used; torchrun's `--standalone` lets the system pick one."""
+    seen = []
+    monkeypatch.setattr("torch.distributed.run.run", seen.append)
+    recipe, with_port = tmp_path / "recipe.yaml", tmp_path / "port.yaml"
+    recipe.write_text("max_steps: 1\n")
+    words = ["sft", "--accelerate_config", str(ON_CPU / "ddp.yaml"), "--config", str(recipe)]
+    with_port.write_text((ON_CPU / "ddp.yaml").read_text() + "main_process_port: 29777\n")
+    machines = ["--num_machines", "2", "--machine_rank", "1", "--main_process_ip", "::1"]
+    for more in ([], ["--main_process_port", "29778"], ["--accelerate_config", str(with_port)], machines):
+        assert main([*words, *more]) == 0
+    assert [args.standalone for args in seen] == [True, False, False, False]
+    assert [args.master_port for args in seen[1:3]] == ["29778", "29777"]
+    assert seen[3].rdzv_endpoint == "::1:29500"
+
+
 def test_deepspeed_that_is_not_installed(monkeypatch, capsys):
     monkeypatch.setattr("accelerate.utils.is_deepspeed_available", lambda: False)
     _check_refused(["--accelerate_config", "zero3"], r"pip install 'ntl-hf\[deepspeed\]'", capsys)

@@ -104,6 +104,10 @@ def test_masks_and_columns() -> None:
     assert (head.log_mass <= 0).all()
 
 
+def test_shift_by_hand() -> None:
+    assert shift_labels(torch.tensor([[5, 6, -100, 7]])).tolist() == [[6, -100, 7, -100]]
+
+
 def test_shift() -> None:
     logits, labels = batch()
     shifted = head_from_logits(logits, labels, VOCAB, shift=True)

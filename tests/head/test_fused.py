@@ -15,6 +15,8 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    PhiConfig,
+    PhiForCausalLM,
 )
 
 from ntl_hf import NTLConfig, NumberVocab, number_lora_config
@@ -85,6 +87,18 @@ def check(found: dict[str, Any], wanted: dict[str, Any]) -> None:
 def test_every_architecture(architecture: str) -> None:
     model = tiny_model(architecture)
     check(*both_ways(model, *batch(model)))
+
+
+def test_a_head_with_a_bias() -> None:
+    torch.manual_seed(0)
+    config = PhiConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, pad_token_id=0
+    )
+    model = PhiForCausalLM(config).eval()
+    torch.nn.init.normal_(model.lm_head.bias)
+    found, wanted = both_ways(model, *batch(model))
+    assert wanted["gradients"]["lm_head.bias"].norm() > 0
+    check(found, wanted)
 
 
 def test_a_vision_language_model() -> None:

@@ -33,13 +33,19 @@ class Killer:
         self.command = ["sft", "--config", str(recipe), "--output_dir", str(output_dir)]
         self.output_dir, self.processes = output_dir, processes
         self.children: list[int] = []
+        self.meeting: socket.socket | None = None
         self.started = 0.0
 
     def start(self) -> None:
         """Fork a run."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        if self.meeting is not None:
+            self.meeting.close()
+        # Kept, so that nobody is given the port before process 0 listens at it, which may take seconds: sockets can
+        # share an address as long as only one of them listens.
+        self.meeting = socket.socket()
+        self.meeting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.meeting.bind(("127.0.0.1", 0))
+        port = self.meeting.getsockname()[1]
         self.started = time.time()
         self.children = [self._fork(rank, port) for rank in range(self.processes)]
 

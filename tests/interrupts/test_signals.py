@@ -126,15 +126,17 @@ def test_two_processes_stop_at_the_same_step(number, tmp_path):
     command = [sys.executable, "-m", "ntl_hf.cli.main", "sft", "--config", recipe, "--accelerate_config"]
     command += [str(ROOT / "tests" / "accelerate" / "ddp.yaml")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # One limit for all of it, within that of pytest: any of its three parts may be slow beside other tests.
+    end = time.monotonic() + 280
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            _wait_for(tmp_path / "log", "'loss'")
+            _wait_for(tmp_path / "log", "'loss'", process, end)
             send = process.send_signal if number == signal.SIGTERM else lambda n: os.killpg(process.pid, n)
             send(number)
-            code = process.wait(100)
+            code = process.wait(end - time.monotonic())
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -144,15 +146,15 @@ def test_two_processes_stop_at_the_same_step(number, tmp_path):
     (folder,) = (tmp_path / "out").glob("checkpoint-*")
     assert {path.name for path in folder.glob("rng_state_*")} == {"rng_state_0.pth", "rng_state_1.pth"}
     step = int(folder.name.partition("-")[2])
-    again = run_command("sft", "--config", recipe, "--max_steps", str(step + 1), processes=2)
+    words, left = ["sft", "--config", recipe, "--max_steps", str(step + 1)], end - time.monotonic()
+    again = run_command(*words, processes=2, timeout=left)
     assert again.returncode == 0, again.stderr[-3000:]
     assert load_file(tmp_path / "out" / "model.safetensors")
 
 
-def _wait_for(path: Path, text: str) -> None:
-    end = time.monotonic() + 100
+def _wait_for(path: Path, text: str, process: subprocess.Popen, end: float) -> None:
     while text not in path.read_text():
-        assert time.monotonic() < end, path.read_text()[-3000:]
+        assert process.poll() is None and time.monotonic() < end, path.read_text()[-3000:]
         time.sleep(0.1)
 
 

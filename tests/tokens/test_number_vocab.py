@@ -42,7 +42,21 @@ def end_of_word_bpe() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
 
 
-BUILT = {"word-piece": word_piece, "end-of-word-bpe": end_of_word_bpe, "characters": char_tokenizer}
+def metaspace() -> PreTrainedTokenizerFast:
+    """As SentencePiece vocabularies are converted: `▁` is the space before a word."""
+    tokens = ["<unk>", "▁", "a", "▁a", *DIGITS, *("▁" + digit for digit in DIGITS)]
+    merges = [("▁", text) for text in ("a", *DIGITS)]
+    core = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges, unk_token="<unk>"))
+    core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>")
+
+
+BUILT = {
+    "word-piece": word_piece,
+    "end-of-word-bpe": end_of_word_bpe,
+    "metaspace": metaspace,
+    "characters": char_tokenizer,
+}
 
 
 def tokenizer_named(name: str) -> Any:
@@ -83,6 +97,7 @@ def test_digit_tokens_have_exactly_these_ids_and_values(name: str, ids: dict[str
         ("gpt2", "Ġ{}"),
         ("t5", "▁{}"),
         ("sentencepiece-slow", "▁{}"),
+        ("metaspace", "▁{}"),
         ("word-piece", "##{}"),
         ("end-of-word-bpe", "{}</w>"),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..panels import add_legend, make_figure
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Result
 from .style import draw_seeds, looks

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..panels import add_legend, make_figure
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Floats, Result, Rows
 from .style import draw_seeds, looks, percent_axis

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..panels import add_legend, make_figure
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Result
 from .style import draw_seeds, looks

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluation.number_metrics import is_right
-from ..panels import add_legend, make_figure
+from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Floats, Result, Rows
 from .style import draw_seeds, looks, percent_axis

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from ...plots.panels import add_legend, make_figure
 from ..metrics import metric
-from ..panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Result
 from .style import looks
