@@ -30,6 +30,8 @@ PRELOADED = (
     "ntl_hf.systems.trainer",
     "tests.build",
 )
+# From an interrupt to the end.
+_GRACE_SECONDS = 10
 
 
 def serve() -> None:
@@ -61,6 +63,8 @@ def _run(program: dict[str, Any]) -> None:
     code = 1
     try:
         os.setpgid(0, 0)
+        # Ignored, where the tests run in the background of a shell.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(os.open(program[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
@@ -86,18 +90,24 @@ def _run(program: dict[str, Any]) -> None:
 
 
 def _wait(children: list[int], seconds: float) -> list[int]:
-    """Exit codes; when one child has failed, or in the end, the others are killed, as `torchrun` does it."""
-    end = time.monotonic() + seconds
-    codes: dict[int, int] = {}
-    while len(codes) < len(children):
-        for child in (each for each in children if each not in codes):
+    """Exit codes in the order in which they end; when one has failed, or in the end, the others are stopped.
+
+    First by an interrupt: it shows where they were, and lets them give back locks, such as that of a compilation.
+    """
+    left, codes, end = set(children), [], time.monotonic() + seconds
+    stop = signal.SIGINT
+    while left:
+        for child in tuple(left):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
-                codes[child] = os.waitstatus_to_exitcode(status)
-            elif any(codes.values()) or time.monotonic() > end:
-                os.kill(child, signal.SIGKILL)
+                left.remove(child)
+                codes.append(os.waitstatus_to_exitcode(status))
+        if time.monotonic() > end or (any(codes) and stop == signal.SIGINT):
+            for child in left:
+                os.kill(child, stop)
+            stop, end = signal.SIGKILL, time.monotonic() + _GRACE_SECONDS
         time.sleep(0.01)
-    return [codes[child] for child in children]
+    return codes
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ libraries read from the environment when they are loaded is that of the tests.
 import atexit
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,7 @@ class Finished:
     """A program that has ended.
 
     Attributes:
-        returncode: of several processes, of one that failed.
+        returncode: of several processes, of the first one that failed.
         stdout: of all processes together.
         stderr: likewise.
     """
@@ -53,7 +52,7 @@ def run_module(
         processes: how many; they find each other by the environment.
         env: of the program, beside that of the tests.
         cwd: working directory.
-        timeout: seconds after which it is killed.
+        timeout: seconds after which it is interrupted.
     """
     server = _server()
     assert server.stdin is not None and server.stdout is not None
@@ -67,9 +66,8 @@ def run_module(
         server.stdin.flush()
         reply = server.stdout.readline()
         assert reply, "the server of processes has ended"
-        # One that was killed with another is not the one that failed.
-        codes = sorted(json.loads(reply), key=lambda code: (code == 0, code == -signal.SIGKILL))
-        return Finished(codes[0], *(path.read_text(encoding="utf-8") for path in files.values()))
+        code = next((code for code in json.loads(reply) if code), 0)
+        return Finished(code, *(path.read_text(encoding="utf-8") for path in files.values()))
 
 
 def run_command(*words: str | Path, processes: int = 1, **options: object) -> Finished:
