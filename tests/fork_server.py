@@ -36,6 +36,9 @@ _GRACE_SECONDS = 10
 
 def serve() -> None:
     """Answer until the standard input ends."""
+    # Some tests send these to all children of their process.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "w")
     # Whatever a library prints while it is loaded is no reply.
     os.dup2(2, 1)
@@ -63,7 +66,7 @@ def _run(program: dict[str, Any]) -> None:
     code = 1
     try:
         os.setpgid(0, 0)
-        # Ignored, where the tests run in the background of a shell.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
