@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEEPSPEED := $(VENV)/.deepspeed
 
-.PHONY: help quickstart test test-distributed test-lowest lint format docs benchmarks release-check clean
+.PHONY: help quickstart test test-slow test-distributed test-lowest lint format docs benchmarks release-check clean
 
 help:
 	@echo "make quickstart   train CE against CE + NTL on embedded data, about three minutes on two cores"
-	@echo "make test         the test suite: the fast core of what runs in several processes, and all the rest"
+	@echo "make test         the tests of every feature, but for what is slow by nature"
+	@echo "make test-slow    what is slow by nature: the wheel, the site, the demo in a browser, the notebook, the examples,"
+	@echo "                  the pages' commands, whole comparisons, all commands without a network"
 	@echo "make test-distributed   all modes of several processes, and twenty kills in a row"
 	@echo "make test-lowest   the core of the tests on the lowest versions that pyproject.toml allows, in .venv.lowest"
 	@echo "make docs         build the documentation as a site, in site/"
@@ -33,8 +35,14 @@ $(DEEPSPEED): $(STAMP)
 quickstart: $(STAMP)
 	$(BIN)/ntl-hf quickstart
 
+# A file is one worker's, so that what its tests share is made once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
+
 test: $(STAMP) $(DEEPSPEED)
-	$(BIN)/python -m pytest -n 2 -m "not distributed"
+	$(PYTEST) -m "not slow and not distributed"
+
+test-slow: $(STAMP)
+	$(PYTEST) -m "slow and not distributed"
 
 # One after another: they start two processes each.
 test-distributed: $(STAMP) $(DEEPSPEED)

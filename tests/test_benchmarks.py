@@ -8,6 +8,8 @@ import torch
 from benchmarks import loss, report, rows, startup, step
 from benchmarks.script import Script, main
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = {"loss": loss.SCRIPT, "step": step.SCRIPT}
 COMMON = ["--preset", "quick", "--device", "cpu", "--threads", "1"]
 

@@ -30,6 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_loss_landscape_draws_the_pictures_of_its_page(pictures: Path) -> None:
     from matplotlib.image import imread
 
@@ -49,6 +50,7 @@ def test_the_loss_landscape_draws_every_loss_of_the_package() -> None:
     assert drawn == set(LOSSES) - {"raft"}
 
 
+@pytest.mark.slow
 def test_the_loss_landscape_without_a_folder_says_how_it_is_called() -> None:
     done = run("loss_landscape.py")
     assert done.returncode == 1 and "python examples/loss_landscape.py docs/losses" in done.stderr
@@ -71,6 +73,7 @@ def test_the_loops_are_short_and_stand_on_their_page(name: str) -> None:
     assert sum(bool(line.strip()) for line in source(name).splitlines()) <= 40
 
 
+@pytest.mark.slow
 def test_the_plain_loop_learns_and_does_not_mind_how_a_step_is_split(capsys: pytest.CaptureFixture[str]) -> None:
     torch = pytest.importorskip("torch")
     with torch.random.fork_rng(devices=[]):
@@ -94,6 +97,7 @@ def test_the_plain_loop_learns_and_does_not_mind_how_a_step_is_split(capsys: pyt
         assert (split - gradients[0]).norm() < 1e-5 * gradients[0].norm()
 
 
+@pytest.mark.slow
 def test_the_lightning_module_learns() -> None:
     pytest.importorskip("lightning", reason="lightning is not installed")
     done = run("lightning_module.py")
@@ -102,6 +106,7 @@ def test_the_lightning_module_learns() -> None:
     assert after[0] < 0.5 * before[0] and after[1] < 0.8 * before[1]
 
 
+@pytest.mark.slow
 def test_grpo_is_rewarded_for_its_numbers(tmp_path: Path) -> None:
     """A few steps of it; what they are worth takes more of them."""
     pytest.importorskip("trl", reason="TRL is not installed")
@@ -119,6 +124,7 @@ def test_grpo_is_rewarded_for_its_numbers(tmp_path: Path) -> None:
 TRAINING = {"train_sft.py": ["DATA"], "train_t5.py": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINING)
 def test_it_trains_as_it_stands_on_a_machine_without_a_gpu(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

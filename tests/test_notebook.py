@@ -58,11 +58,13 @@ def printed(cell: Any) -> str:
     return "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
 
 
+@pytest.mark.slow
 def test_every_cell_runs(run: list[Any]) -> None:
     assert [cell.execution_count for cell in run] == list(range(1, len(run) + 1))
     assert not [output for cell in run for output in cell.outputs if output.output_type == "error"]
 
 
+@pytest.mark.slow
 def test_the_table_has_the_losses_of_their_formulas(run: list[Any]) -> None:
     lines = next(printed(cell) for cell in run if "digit " in printed(cell)).splitlines()
     assert lines[0].split() == ["digit", "was", "mse", "crps", "CE"]
@@ -75,6 +77,7 @@ def test_the_table_has_the_losses_of_their_formulas(run: list[Any]) -> None:
         assert found[:4] == pytest.approx([digit, was, (mean - 4) ** 2, was - spread / 2], abs=0.006)
 
 
+@pytest.mark.slow
 def test_the_models_learn_and_are_drawn(run: list[Any]) -> None:
     pictures = [output for cell in run for output in cell.outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == 3

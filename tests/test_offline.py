@@ -144,18 +144,21 @@ def run(folder, *command):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_command_works_on_folders(name, offline):
     _, codes, printed = offline
     assert codes.get(name) == 0, printed[-6000:]
 
 
+@pytest.mark.slow
 def test_nothing_looks_for_a_network(offline):
     folder, _, _ = offline
     refused = folder / "refused.txt"
     assert not refused.exists(), refused.read_text()
 
 
+@pytest.mark.slow
 def test_the_guard_would_have_told(offline):
     folder, _, _ = offline
     code = "import urllib.request as r; r.urlopen('https://huggingface.co')"
@@ -166,6 +169,7 @@ def test_the_guard_would_have_told(offline):
     assert "huggingface.co" in (folder / "guard" / "refused.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_cards_are_those_of_a_run_with_a_network(offline):
     folder, _, _ = offline
     cards = [folder / name / "README.md" for name in ("sft", "decoder", "encoder-decoder")]

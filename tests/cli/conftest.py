@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from tests.cli.runs import save_model
 from tests.recipe import prepare_recipe
 
 
@@ -22,3 +23,10 @@ def recipe(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture(params=("llama", "t5"))
+def kind(request, tmp_path):
+    """The folder `tmp_path / "model"` holds a model of this kind."""
+    save_model(tmp_path / "model", request.param)
+    return request.param

@@ -89,6 +89,7 @@ def test_a_debug_run_has_a_new_folder_each_time(compare, tmp_path, capsys, monke
     assert all(folder.name == "compared" and folder.parent.name.startswith("ntl-hf-debug-") for folder in folders)
 
 
+@pytest.mark.slow
 def test_finished_cells_are_not_run_again(compare, tmp_path, capsys):
     folder = tmp_path / "compared"
     assert run(compare(), "--only", "CE", "--seeds", "1") == 0
@@ -119,6 +120,7 @@ def test_finished_cells_are_not_run_again(compare, tmp_path, capsys):
     assert times(folder, "model.safetensors", "metrics.json") == after
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_leaves_the_others_alone(compare, tmp_path, capsys):
     # A schedule that asks for one more setting, which the trainer finds missing when it begins.
     broken = VARIANTS | {"broken": {"lr_scheduler_type": "cosine_with_min_lr"}}
@@ -138,6 +140,7 @@ def test_a_cell_that_cannot_be_trained_ends_it_before_the_others(compare, tmp_pa
     assert not list(tmp_path.glob("compared/cells/*/cell.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for processes")
 def test_an_interrupted_comparison_goes_on(compare, tmp_path):
     path = compare(recipe={"max_steps": 150, "save_strategy": "steps", "save_steps": 1000})
@@ -239,6 +242,7 @@ def files_with(text, folder):
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_no_file_holds_a_secret_and_the_runs_get_it_all_the_same(compare, tmp_path, capfd):
     """From `env`, nested settings, options of the command line and an evaluation; in every file of the folder."""
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")

@@ -229,6 +229,7 @@ def test_two_processes_through_the_launcher(mode, kind, tmp_path):
     assert state["epoch"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_what_the_processes_refuse_is_one_line(tmp_path):
     write_recipe(tmp_path, max_steps=2)
     run = _launch(tmp_path, "--accelerate_config", str(ON_CPU / "ddp.yaml"), "--ntl_loss", "waz")
@@ -237,6 +238,7 @@ def test_what_the_processes_refuse_is_one_line(tmp_path):
     assert "Traceback" not in run.stderr and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_single_takes_the_place_of_the_launcher(tmp_path):
     write_recipe(tmp_path, max_steps=1)
     run = _launch(tmp_path, "--accelerate_config", "single")

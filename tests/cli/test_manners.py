@@ -11,6 +11,7 @@ from dataclasses import fields
 import pytest
 
 from ntl_hf.cli.main import main
+from tests.processes import run_command
 from tests.tiny import char_tokenizer
 
 COMMAND = [sys.executable, "-m", "ntl_hf.cli.main"]
@@ -42,10 +43,6 @@ def plain_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
-
-
-def run(*words, **options):
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=240, **options)
 
 
 @contextmanager
@@ -121,12 +118,12 @@ def test_the_short_help_leaves_options_to_the_full_one(command, capsys):
 
 
 def test_version_and_exit_codes_of_wrong_usage(tmp_path):
-    version = run("--version")
+    version = run_command("--version")
     assert (version.returncode, version.stderr) == (0, "") and version.stdout.startswith("ntl-hf ")
     wrong = [[], ["trian"], ["quickstart", "--stpes", "3"], ["quickstart", "--steps", "many"], ["inspect"]]
     wrong += [["inspect", str(tmp_path / "nowhere")], ["compare", "--config", str(tmp_path / "none.yaml")]]
     for words in wrong:
-        done = run(*words)
+        done = run_command(*words)
         assert (done.returncode, done.stdout) == (2, ""), words
         assert "error: " in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
 
@@ -164,6 +161,7 @@ def test_colours_are_for_terminals_that_want_them(tokenizer, monkeypatch, capsys
     assert "\x1b" not in out and not err and "10 number tokens" in out
 
 
+@pytest.mark.slow
 def test_the_progress_of_a_quickstart_has_no_colours_under_no_color(tmp_path, monkeypatch):
     words = ["quickstart", "--debug", "--jobs", "1", "--output_dir", str(tmp_path / "out")]
     monkeypatch.setenv("NO_COLOR", "1")
@@ -184,7 +182,10 @@ def test_an_evaluation_prints_its_results_to_stdout(recipe, tmp_path, capsys):
 
 def test_training_into_pipes_has_no_bars(recipe):
     """Two bars, the evaluation's in the training's, would move the cursor."""
-    done = run("sft", "--config", recipe(disable_tqdm=False, eval_strategy="steps", eval_steps=1, max_eval_samples=4))
+    config = recipe(disable_tqdm=False, eval_strategy="steps", eval_steps=1, max_eval_samples=4)
+    # From the start: bars are turned off before the libraries are loaded.
+    command = [*COMMAND, "sft", "--config", config]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "ntl_loss" in done.stdout and "eval_ntl_loss" in done.stdout
     assert not re.search(r"[\x1b\r]", done.stdout + done.stderr)

@@ -223,6 +223,7 @@ def test_help_names_the_settings(capsys):
     assert "--ntl_weight" in shown and "--accelerate_config" in shown
 
 
+@pytest.mark.slow
 def test_through_accelerate_launch(recipe, tmp_path):
     """As the README starts it; the exit code alone would prove nothing."""
     command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--num_machines", "1"]

@@ -1,9 +1,7 @@
 """`ntl-hf train` with `system`: each trains, resumes, saves, answers, takes an adapter, and says what it refuses."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from itertools import product
 
 import pytest
 import yaml
@@ -11,9 +9,10 @@ import yaml
 from ntl_hf.cli.main import main
 from ntl_hf.runs.evaluation_arguments import EvaluationArguments
 from ntl_hf.runs.trained_model import load_trained
-from tests.cli.test_train import assert_one_line, log_history, save_model
+from tests.cli.runs import assert_one_line, log_history, save_model
+from tests.processes import run_command
+from tests.tiers import by_tier
 
-ROOT = Path(__file__).parents[2]
 SYSTEMS = {
     "rt": {"system": "rt", "rt_places": [-1, 4], "ntl_weight": 0},
     "rt_ntl": {"system": "rt", "rt_places": [-1, 4], "rt_encoding": "float", "rt_largest": 1e4},
@@ -22,14 +21,9 @@ SYSTEMS = {
     "regression_head": {"system": "regression_head", "number_scaling": "signed_log", "ntl_weight": 0},
 }
 MODEL_TYPES = {"rt": "regression_transformer_{}", "xval": "xval_{}", "regression_head": "{}"}
-every_system = pytest.mark.parametrize("name", SYSTEMS)
-
-
-@pytest.fixture(params=("llama", "t5"))
-def kind(request, tmp_path):
-    """The folder `tmp_path / "model"` holds a model of this kind."""
-    save_model(tmp_path / "model", request.param)
-    return request.param
+# On both kinds of model; two variants of the first system on one, and on the other in the slow tests.
+ON_BOTH = by_tier(product(SYSTEMS, ("llama", "t5")), [("rt_ntl", "t5"), ("rt_place_values", "llama")])
+every_system = pytest.mark.parametrize(("name", "kind"), ON_BOTH, indirect=["kind"])
 
 
 def losses(out):
@@ -239,7 +233,7 @@ def test_what_a_model_is_made_with_stays(name, recipe, tmp_path, capsys):
     assert_one_line(capsys, message)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@every_system
 def test_from_random_weights(recipe, name, kind, tmp_path):
     """The seed decides over all of them, those of the system included."""
     settings = {**SYSTEMS[name], "use_peft": False, "from_scratch": True, "save_strategy": "no", "max_steps": 1}
@@ -289,9 +283,7 @@ def test_two_processes_are_one(name, recipe, tmp_path):
     settings = {**SYSTEMS[name], "use_peft": False, "max_steps": 3, "optim": "sgd", "learning_rate": 0.1}
     settings |= {"lr_scheduler_type": "constant", "logging_steps": 1, "average_tokens_across_devices": True}
     config = recipe(**settings, per_device_train_batch_size=2, output_dir=str(tmp_path / "two"))
-    ddp = str(ROOT / "tests" / "accelerate" / "ddp.yaml")
-    command = [sys.executable, "-m", "ntl_hf.cli.main", "train", "--config", config, "--accelerate_config", ddp]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    run = run_command("train", "--config", config, processes=2)
     assert run.returncode == 0, run.stderr[-3000:]
     assert "Training in 2 processes, MULTI_CPU." in run.stderr or "Training in 2 processes, MULTI_GPU." in run.stderr
     config = recipe(**settings, per_device_train_batch_size=4, output_dir=str(tmp_path / "one"))

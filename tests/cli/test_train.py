@@ -1,32 +1,13 @@
 """`ntl-hf train` on tiny models of both kinds: full and LoRA, evaluation, resuming, refusals."""
 
 import json
-import re
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from ntl_hf.cli.main import main
+from tests.cli.runs import assert_one_line, log_history, save_model
 from tests.tiny import ARCHITECTURES, char_tokenizer, sums, tiny_model
-
-KINDS = ("llama", "t5")
-
-
-def save_model(folder, kind="t5"):
-    tiny_model(kind).save_pretrained(folder)
-    char_tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
-def log_history(out):
-    return json.loads((out / "trainer_state.json").read_text())["log_history"]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request, tmp_path):
-    """The folder `tmp_path / "model"` holds a model of this kind."""
-    save_model(tmp_path / "model", request.param)
-    return request.param
 
 
 @pytest.mark.parametrize("peft", [True, False])
@@ -163,11 +144,6 @@ def test_an_output_folder_that_holds_another_run(recipe, tmp_path, capsys):
     assert main(["train", "--config", recipe(max_steps=1)]) == 2
     assert_one_line(capsys, "holds another run")
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")}
-
-
-def assert_one_line(capsys, message):
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ntl-hf: error: ")]
-    assert len(errors) == 1 and re.search(message, errors[0]), errors
 
 
 def test_help_names_the_settings(capsys):

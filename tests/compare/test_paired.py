@@ -13,9 +13,9 @@ from ntl_hf.compare.paired import (
     p_over_seeds,
     scores_on_common_rows,
 )
-from ntl_hf.compare.results import Rows
 from ntl_hf.compare.rowwise import RESAMPLES, differences, resamples
 from ntl_hf.evaluation import score_numbers
+from tests.compare.rows import make_rows
 
 METRICS = (
     "number_accuracy",
@@ -30,12 +30,6 @@ METRICS = (
     "mape",
     "mae_charged",
 )
-
-
-def make_rows(numbers, targets):
-    numbers = np.array([np.nan if number is None else number for number in numbers], float)
-    targets = np.array([np.nan if target is None else target for target in targets], float)
-    return Rows(np.arange(len(targets)), targets, numbers, numbers == targets)
 
 
 def random_rows(seed, targets, unreadable=0.1):

@@ -10,7 +10,7 @@ from ntl_hf.compare.plots.style import looks
 from ntl_hf.compare.results import Evaluation, Result
 from ntl_hf.plots.panels import add_legend, make_figure
 from tests.compare.hand import make_plan
-from tests.compare.test_paired import make_rows
+from tests.compare.rows import make_rows
 
 
 def test_digits_are_aligned_at_the_units_and_missing_ones_are_wrong():

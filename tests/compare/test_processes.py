@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,41 +15,12 @@ from ntl_hf.compare.process import (
     FAILED,
     INTERRUPTED,
     REFUSED,
-    InterruptedRunError,
-    RefusedError,
     Slot,
 )
 from ntl_hf.compare.processes import Pool
+from tests.compare.work import work
 
 METHODS = ["spawn"] + ["forkserver"] * (sys.platform == "linux")
-
-
-def work(item, tell):
-    """Stands in for a training; the processes import it by its name."""
-    tell(0.5)
-    if item == "fail":
-        raise ZeroDivisionError("on purpose\nand more")
-    if item == "refuse":
-        raise RefusedError("no such\nmodel")
-    if item == "die":
-        os._exit(9)
-    if item == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if item == "device":
-        print("device", os.environ["CUDA_VISIBLE_DEVICES"])
-    if isinstance(item, tuple):
-        run_until_signal(*item)
-    print("did", item, flush=True)
-
-
-def run_until_signal(started, how):
-    """As a training: it stops at the first signal, unless it does not listen."""
-    heard = threading.Event()
-    signal.signal(signal.SIGTERM, (lambda *_: heard.set()) if how == "listens" else signal.SIG_IGN)
-    Path(started).touch()
-    if heard.wait(60):
-        print("stopped", flush=True)
-        raise InterruptedRunError
 
 
 @pytest.fixture
@@ -128,7 +98,7 @@ import sys
 from pathlib import Path
 from ntl_hf.compare.process import Slot
 from ntl_hf.compare.processes import Pool
-from tests.compare.test_processes import work
+from tests.compare.work import work
 folder = Path(sys.argv[1])
 Pool(work, [Slot()]).run([(sys.argv[1] + "/started", "listens")], [folder / "cell.log"], print, print)
 """

@@ -75,6 +75,7 @@ def test_a_seed_repeats_and_limits_cut(task, split):
     assert rows != list(make(split, 2, max_rows=500))
 
 
+@pytest.mark.slow
 def test_whole_splits_of_arithmetic():
     train, near, far = (make_arithmetic(split) for split in ("train", "interpolate", "extrapolate"))
     assert (len(train), len(near), len(far)) == (3 * 33_333, 10_000, 10_000)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.tiers import by_tier
+
 from .blocks import Block, blocks_of, pages, parse
 from .commands import PROGRAMS, run_command
 from .python_blocks import names_missing, names_taken, run_block
@@ -68,7 +70,10 @@ def test_what_is_not_code_is_well_formed(page: str) -> None:
             _check_bibtex(block)
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if blocks_of(page)])
+WITH_BLOCKS = [page for page in pages() if blocks_of(page)]
+
+
+@pytest.mark.parametrize("page", by_tier(WITH_BLOCKS, set(WITH_BLOCKS) - {"README.md"}))
 def test_blocks_run(page: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, names = GIVEN.get(page, ("llama", ()))
     makers = given(kind)

@@ -53,6 +53,7 @@ def _answers(model: Any, tokenizer: Any, between: str) -> list[str]:
     return answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", LESSONS)
 def test_ten_facts_are_answered_exactly_and_end(trainer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block, (between, learning_rate, steps) = _example(trainer), LESSONS[trainer]

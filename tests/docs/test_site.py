@@ -70,11 +70,13 @@ def test_every_page_of_the_navigation_exists_and_is_in_it_once() -> None:
     assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 
 
+@pytest.mark.slow
 def test_every_page_is_built(site: Path) -> None:
     for page in nav_pages():
         assert (site / page).with_suffix(".html").is_file()
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_other_hosts(site: Path, pages: dict[Path, Page]) -> None:
     for path, page in pages.items():
         if path.name == "404.html":
@@ -86,6 +88,7 @@ def test_nothing_is_loaded_from_other_hosts(site: Path, pages: dict[Path, Page])
         assert "url(http" not in style.read_text(encoding="utf-8").replace("'", "").replace('"', "")
 
 
+@pytest.mark.slow
 def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page]) -> None:
     """Those of the API pages too, which mkdocs does not see."""
     broken = []
@@ -102,6 +105,7 @@ def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page]) -> None:
     assert [link for link in broken if not link.endswith(": #__skip")] == []
 
 
+@pytest.mark.slow
 def test_every_public_name_has_an_entry_in_the_api(pages: dict[Path, Page]) -> None:
     import ntl_hf
 

@@ -22,7 +22,7 @@ from tests.faults.faults import FAULTS, Fault
 ROOT = Path(__file__).parents[2]
 # These look at the old texts themselves, and fail with any fault.
 OWN_TESTS = "tests/faults"
-_ALL_TESTS = ("tests", "-m", "not distributed")
+_ALL_TESTS = ("tests", "-m", "not slow and not distributed")
 # A node id may have spaces.
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 # Exit codes of pytest.

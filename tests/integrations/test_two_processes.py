@@ -1,8 +1,5 @@
 """The stock Trainer with the number loss in two processes: the step of one process with the same micro-batches."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +7,15 @@ import pytest
 import torch
 
 from tests.build import relative_difference
+from tests.processes import run_module
 
 from .stock_worker import CASES, train
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def in_two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("two")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    command += ["-m", "tests.integrations.stock_worker", str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
+    done = run_module("tests.integrations.stock_worker", [folder], processes=2)
     assert done.returncode == 0, done.stderr[-8000:]
     found: dict[str, Any] = torch.load(folder / "found.pt", weights_only=False)
     return found

@@ -15,7 +15,15 @@ from tests.interrupts.recipe import write_recipe
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("processes", "kills"), [(1, 20), (2, 4), pytest.param(2, 20, marks=pytest.mark.distributed)])
+@pytest.mark.parametrize(
+    ("processes", "kills"),
+    [
+        (1, 6),
+        pytest.param(1, 20, marks=pytest.mark.slow),
+        pytest.param(2, 4, marks=pytest.mark.slow),
+        pytest.param(2, 20, marks=pytest.mark.distributed),
+    ],
+)
 def test_killed_while_saving(processes, kills, tmp_path):
     write_recipe(tmp_path, max_steps=2 * kills + 3)
     command = [sys.executable, "-m", "tests.interrupts.kills", str(tmp_path), str(processes), str(kills)]

@@ -6,6 +6,8 @@ from typing import Any
 from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 
 STEPS, ROWS_PER_STEP = 5, 8
+# What is compared of logs and evaluations.
+COMPONENTS = ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction")
 
 
 # What the model is wrapped in, which shows that the mode was in force. Tensor parallelism wraps nothing.

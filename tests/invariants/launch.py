@@ -1,8 +1,5 @@
 """Runs in one process and in two, each made once and kept on disk."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +8,8 @@ from filelock import FileLock
 
 from tests.invariants.cases import CASES, cases_of, is_core
 from tests.invariants.training import evaluate, train
+from tests.processes import run_module
 from tests.tiny import tiny_model
-
-ROOT = Path(__file__).parents[2]
 
 
 class Runs:
@@ -89,9 +85,7 @@ def _write_models(folder: Path) -> None:
 
 def _in_two_processes(folder: Path, mode: str, job: str, names: list[str]) -> dict[str, Any]:
     result_file = folder / f"{job}-found.pt"
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    command += ["-m", "tests.invariants.worker", str(result_file), mode, job, *names]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu"}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=290)
-    assert result.returncode == 0, result.stderr[-8000:]
+    words = [result_file, mode, job, *names]
+    done = run_module("tests.invariants.worker", words, processes=2, timeout=290)
+    assert done.returncode == 0, done.stderr[-8000:]
     return torch.load(result_file, weights_only=False)

@@ -11,7 +11,8 @@ import torch
 
 from tests.build import relative_difference
 from tests.invariants.cases import CASES, MODES, Case, cases_of
-from tests.invariants.launch import ROOT, Runs
+from tests.invariants.launch import Runs
+from tests.processes import ROOT
 
 PAGE = ROOT / "docs" / "distributed.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"

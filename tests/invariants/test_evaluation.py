@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.invariants.cases import cases_of
+from tests.invariants.cases import COMPONENTS, cases_of
 from tests.invariants.marks import marked
-from tests.invariants.test_processes import COMPONENTS
 
 # The stock trainer evaluates with ZeRO-3 alone of DeepSpeed's stages; FSDP2 needs an optimizer beside the model.
 MODES = ("ddp", "zero3")

@@ -3,10 +3,8 @@
 import pytest
 
 from tests.build import relative_difference
-from tests.invariants.cases import CASES, DATA_PARALLEL, MODES, STEPS, WRAPPERS
+from tests.invariants.cases import CASES, COMPONENTS, DATA_PARALLEL, MODES, STEPS, WRAPPERS
 from tests.invariants.marks import all_marked, marked
-
-COMPONENTS = ("ce_loss", "ntl_loss", "number_mass", "number_mae", "number_token_fraction")
 
 
 @pytest.mark.parametrize(("mode", "name"), all_marked())

@@ -21,6 +21,7 @@ from ntl_hf.tokens.number_vocab import NumberVocab
 
 from ..downloads import real_tokenizer
 from ..tiny import char_tokenizer
+from .replacements import replaced, value
 
 CHARACTERS = "0123456789 abc.,-\N{MINUS SIGN}"
 MARKS = (Kind.POINT, Kind.COMMA, Kind.MINUS)
@@ -67,20 +68,6 @@ def certain(columns: Tensor, size: int) -> Tensor:
     inside = columns >= 0
     logits[inside] = -math.inf
     return logits.scatter_(1, columns.clamp_min(0).unsqueeze(1), 0.0)
-
-
-def value(text: str) -> Fraction:
-    """The number that a text begins with; 0 where it begins with none."""
-    match = re.match(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", text)
-    return Fraction(match.group()) if match else Fraction(0)
-
-
-def replaced(tokens: list[str], index: int, new: str) -> Fraction:
-    """The number with one token replaced; its own thousands separators are not looked at."""
-    is_in_whole = "." not in tokens[: index + 1]
-    if new == "," and is_in_whole and tokens[index] not in ("-", "."):
-        return value("".join(tokens).replace(",", ""))  # a separator changes nothing
-    return value("".join(new if i == index else token for i, token in enumerate(tokens) if i == index or token != ","))
 
 
 def check_replacements(syntax: NumberSyntax, ids: list[int], columns: list[int], tolerance: float) -> None:

@@ -1,15 +1,11 @@
 """Pictures of an evaluation in two processes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from ntl_hf.plots.beliefs import DigitBeliefs
 from tests.plots.two_processes import evaluate
+from tests.processes import run_module
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -18,15 +14,7 @@ def test_rows_that_fill_up_the_last_batch_do_not_count(tmp_path):
     """Seven rows, two a process and batch: one is seen twice."""
     alone, together = tmp_path / "alone", tmp_path / "together"
     assert evaluate(alone) == 1
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, "-m", "tests.plots.two_processes", str(together)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    done = run_module("tests.plots.two_processes", [together], processes=2)
     assert done.returncode == 0, done.stderr
     assert len(list((together / "plots").iterdir())) == 4
     one, two = (DigitBeliefs.load(folder / "plots" / "000000-eval.json") for folder in (alone, together))

@@ -12,8 +12,8 @@ from ntl_hf.head import head_from_logits
 from ntl_hf.losses.head_output import HeadOutput
 from ntl_hf.plots.beliefs import DigitBeliefs
 from ntl_hf.plots.sums import BeliefMeter
+from tests.syncs import CatchSyncs
 from tests.tiny import char_tokenizer
-from tests.trainers.test_no_syncs import CatchSyncs
 
 
 def vocab_of(**tokens):

@@ -1,39 +1,19 @@
 """Pictures in the trackers that `report_to` names, read back from what the real packages write; no network."""
 
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 
-from ntl_hf import NTLTrainer
 from ntl_hf.plots.trackers import PictureTrackers
-from tests.build import make_trainer
-from tests.tiny import tiny_model
+from tests.plots.tracked import train
+from tests.processes import run_module
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 NAMES = ("confusion", "calibration", "position")
 TAGS = {f"plots/eval/{name}" for name in NAMES}
-
-
-def train(folder: Path, report_to: str) -> None:
-    """Two steps, and an evaluation after the second."""
-    trainer = make_trainer(
-        NTLTrainer,
-        tiny_model(),
-        folder / "out",
-        ntl_plots=True,
-        max_steps=2,
-        eval_strategy="steps",
-        eval_steps=2,
-        report_to=report_to,
-        run_name="a-run",
-    )
-    trainer.train()
 
 
 def pngs(folder: Path) -> list[bytes]:
@@ -58,6 +38,7 @@ def test_tensorboard(tmp_path, monkeypatch):
     assert "eval/number_mae" in reader.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_wandb(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -75,22 +56,16 @@ def test_wandb(tmp_path, monkeypatch):
     assert pngs(tmp_path / "wandb") == pngs(tmp_path / "out" / "plots")
 
 
+@pytest.mark.slow
 def test_trackio(tmp_path):
     pytest.importorskip("trackio", reason="trackio is not installed")
     # It reads its folder from the environment when it is imported.
-    code = f"from pathlib import Path\nfrom {__name__} import train\ntrain(Path({str(tmp_path)!r}), 'trackio')"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio")},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    done = run_module("tests.plots.tracked", [tmp_path, "trackio"], env={"TRACKIO_DIR": str(tmp_path / "trackio")})
     assert done.returncode == 0, done.stderr
     assert pngs(tmp_path / "trackio") == pngs(tmp_path / "out" / "plots")
 
 
+@pytest.mark.slow
 def test_mlflow(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
     # Without SQLAlchemy, which the small package `mlflow-skinny` leaves out, runs are kept as files.

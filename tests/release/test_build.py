@@ -17,6 +17,8 @@ from tests.docs.project import extras, pyproject
 from .artefacts import ROOT, Artefacts, build
 
 pytest.importorskip("build", reason="the package `build` is not installed")
+pytestmark = pytest.mark.slow
+
 # Beside the package itself.
 IN_THE_SDIST = (
     *("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "Makefile", "constraints.txt"),

@@ -17,6 +17,8 @@ from ntl_hf import NTLoss
 
 from .conftest import load
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (1280, 390)
 _WAIT_MS = 90_000
 

@@ -1,10 +1,6 @@
 """`NumberHeadTrainer`: one loss however the rows are spread, resuming, adapters, what is saved and what is refused."""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +15,10 @@ from ntl_hf.systems.scaling import NumberScaling
 from ntl_hf.systems.trainer import NumberHeadTrainer
 from ntl_hf.trainers.checkpoints import list_checkpoints
 from tests.build import KeepGradients, make_args, parameters, relative_difference
+from tests.processes import run_module
 from tests.systems.trainer_worker import SCALING, build, train, write_base
 from tests.tiny import char_tokenizer, tiny_model
 
-ROOT = Path(__file__).parents[2]
 CASES = [("regression_head", "llama"), ("regression_head", "t5"), ("xval", "llama"), ("xval", "t5")]
 every_case = pytest.mark.parametrize(("system", "architecture"), CASES)
 BOTH = pytest.mark.parametrize("system", ["regression_head", "xval"])
@@ -94,11 +90,9 @@ def in_two_processes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     for architecture in ("llama", "t5"):
         write_base(architecture, folder)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    command += ["-m", "tests.systems.trainer_worker", str(folder), *("/".join(case) for case in CASES)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
-    assert result.returncode == 0, result.stderr[-8000:]
+    words = [folder, *("/".join(case) for case in CASES)]
+    done = run_module("tests.systems.trainer_worker", words, processes=2)
+    assert done.returncode == 0, done.stderr[-8000:]
     return torch.load(folder / "found.pt", weights_only=False)
 
 

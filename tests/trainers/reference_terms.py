@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from tests.losses.test_whole_number import replaced
+from tests.losses.replacements import replaced
 from tests.reference import DIGIT_IDS
 from tests.tiny import CHARACTERS, SPECIAL
 from tests.tokens.number_layout.reference import NOTHING, Place, find, layout

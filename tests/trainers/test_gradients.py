@@ -10,52 +10,28 @@ from ntl_hf import (
     NTLSFTTrainer,
     NTLTrainer,
 )
-from tests.build import first_step, make_trainer, relative_difference
+from tests.build import first_step, make_trainer
+from tests.pairwise import parametrize_pairwise
 from tests.reference import step_gradients
 from tests.tiny import tiny_model, twin
+from tests.trainers.gradients import PACKINGS, SPREADS, check_against_reference
 
-TOLERANCE = 1e-5
+DECODER_TRAINERS, HEADS = [NTLTrainer, NTLSFTTrainer], ["fused", "logits"]
 DECODERS = ["llama", "llama-tied", "qwen", "granite", "gemma", "cohere", "falcon-h1", "mamba"]
-SPREADS = {"8 x 1": (8, 1), "4 x 2": (4, 2), "1 x 8": (1, 8)}
 
 
-def check_against_reference(trainer, model, **reference_options):
-    gradients, batches = first_step(trainer)
-    assert trainer.head_choice.is_fused is (trainer.ntl_config.head != "logits")
-    wanted, values = step_gradients(model, batches, **reference_options)
-    assert relative_difference(gradients, wanted) < TOLERANCE
-    logged = trainer.state.log_history[0]
-    for name, value in values.items():
-        assert logged[name] == pytest.approx(value, rel=1e-5), name
-
-
-@pytest.mark.parametrize("architecture", DECODERS)
-def test_sft_on_every_architecture(architecture, tmp_path):
+@parametrize_pairwise(
+    architecture=DECODERS, trainer_class=DECODER_TRAINERS, head=HEADS, weight=[0.3, 0.7], reweigh=[False, True]
+)
+def test_every_architecture(architecture, trainer_class, head, weight, reweigh, tmp_path):
+    """From hidden states and from logits: where that is safe, the gradient takes the place of these."""
     model = tiny_model(architecture)
-    trainer = make_trainer(NTLSFTTrainer, twin(model), tmp_path)
-    check_against_reference(trainer, model)
-
-
-@pytest.mark.parametrize("architecture", DECODERS)
-def test_plain_on_every_architecture(architecture, tmp_path):
-    model = tiny_model(architecture)
-    trainer = make_trainer(NTLTrainer, twin(model), tmp_path)
-    check_against_reference(trainer, model)
-
-
-@pytest.mark.parametrize("architecture", DECODERS)
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
-def test_from_logits(trainer_class, architecture, tmp_path):
-    """The other head: the same loss, and where it is safe, with its gradient in the place of the logits."""
-    model = tiny_model(architecture)
-    options = {"ntl_config": NTLConfig(reweigh=True, head="logits")}
+    options = {"ntl_config": NTLConfig(weight=weight, reweigh=reweigh, head=head)}
     trainer = make_trainer(trainer_class, twin(model), tmp_path, trainer_options=options)
-    check_against_reference(trainer, model, reweigh=True)
+    check_against_reference(trainer, model, weight=weight, reweigh=reweigh)
 
 
-@pytest.mark.parametrize("architecture", ["t5", "bart"])
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSeq2SeqTrainer])
-@pytest.mark.parametrize("spread", SPREADS)
+@parametrize_pairwise(architecture=["t5", "bart"], trainer_class=[NTLTrainer, NTLSeq2SeqTrainer], spread=SPREADS)
 def test_encoder_decoder_at_any_accumulation(architecture, trainer_class, spread, tmp_path):
     model = tiny_model(architecture)
     size, steps = SPREADS[spread]
@@ -65,9 +41,7 @@ def test_encoder_decoder_at_any_accumulation(architecture, trainer_class, spread
     check_against_reference(trainer, model)
 
 
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
-@pytest.mark.parametrize("spread", SPREADS)
-@pytest.mark.parametrize("text_rows", [0, 2, 7])
+@parametrize_pairwise(trainer_class=DECODER_TRAINERS, spread=SPREADS, text_rows=[0, 2, 7])
 def test_decoder_at_any_accumulation_and_with_micro_batches_without_numbers(
     trainer_class, spread, text_rows, tmp_path
 ):
@@ -84,11 +58,11 @@ def test_decoder_at_any_accumulation_and_with_micro_batches_without_numbers(
     check_against_reference(trainer, model)
 
 
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer, NTLSeq2SeqTrainer])
-@pytest.mark.parametrize("weight", [0.0, 0.3], ids=["GCE", "GCE + NTL"])
-@pytest.mark.parametrize("head", ["fused", "logits"])
-@pytest.mark.parametrize("spread", SPREADS)
+@parametrize_pairwise(
+    trainer_class=[*DECODER_TRAINERS, NTLSeq2SeqTrainer], weight=[0.0, 0.3], head=HEADS, spread=SPREADS
+)
 def test_gaussian_cross_entropy(trainer_class, weight, head, spread, tmp_path):
+    """Alone, where the weight is 0, and with the number loss."""
     model = tiny_model("t5" if trainer_class is NTLSeq2SeqTrainer else "llama")
     options = {"ntl_config": NTLConfig(weight=weight, gaussian_sigma=1.0, head=head)}
     size, steps = SPREADS[spread]
@@ -105,15 +79,6 @@ def test_gaussian_cross_entropy(trainer_class, weight, head, spread, tmp_path):
 
 
 @pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
-@pytest.mark.parametrize("architecture", ["llama", "llama-tied", "gemma"])
-def test_reweighed_loss(trainer_class, architecture, tmp_path):
-    model = tiny_model(architecture)
-    options = {"ntl_config": NTLConfig(weight=0.7, reweigh=True)}
-    trainer = make_trainer(trainer_class, twin(model), tmp_path, trainer_options=options)
-    check_against_reference(trainer, model, weight=0.7, reweigh=True)
-
-
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
 @pytest.mark.parametrize("architecture", ["llama", "llama-tied"])
 def test_lora(trainer_class, architecture, tmp_path):
     model = tiny_model(architecture)
@@ -125,14 +90,6 @@ def test_lora(trainer_class, architecture, tmp_path):
     clean = get_peft_model(tiny_model(architecture), config)
     clean.load_state_dict(adapted.state_dict())
     check_against_reference(trainer, clean)
-
-
-PACKINGS = {
-    "packed": {"packing": True, "max_length": 32, "packing_strategy": "wrapped"},
-    "packed bfd": {"packing": True, "max_length": 32},
-    "padding-free": {"padding_free": True, "max_length": None},
-    "whole sequence": {"completion_only_loss": False},
-}
 
 
 @pytest.mark.parametrize("packing", PACKINGS)

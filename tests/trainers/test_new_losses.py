@@ -18,10 +18,11 @@ from ntl_hf.losses import NumberLoss
 from ntl_hf.losses.balance import FILE_NAME, Balance
 from ntl_hf.trainers.checkpoints import finish_checkpoint
 from tests.build import first_step, make_trainer, parameters, relative_difference
+from tests.pairwise import parametrize_pairwise
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, twin
+from tests.trainers.gradients import PACKINGS, SPREADS, TOLERANCE
 from tests.trainers.reference_terms import SETTINGS, TermSums
-from tests.trainers.test_gradients import PACKINGS, SPREADS, TOLERANCE
 
 ANSWERS = ["-1,234.5", "7", "0.25 or 3", "12", "no idea", "-4", "98765", "1.2.3"]
 TRAINERS = [NTLTrainer, NTLSFTTrainer, NTLSeq2SeqTrainer]
@@ -74,9 +75,7 @@ def check(trainer, model, weights, by_place=False):
     assert trainer.head_choice.is_fused is (trainer.ntl_config.head != "logits")
 
 
-@pytest.mark.parametrize("spread", SPREADS)
-@pytest.mark.parametrize("head", ["fused", "logits"])
-@pytest.mark.parametrize("trainer_class", TRAINERS)
+@parametrize_pairwise(trainer_class=TRAINERS, head=["fused", "logits"], spread=SPREADS)
 def test_a_sum_of_losses_with_place_weights(trainer_class, head, spread, tmp_path):
     trainer, model = build(
         trainer_class, tmp_path, spread, loss=spec(SUM), place_weights="ntil", head=head, **SETTINGS

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from trl import SFTTrainer
 
 from ntl_hf import (
@@ -12,25 +11,8 @@ from ntl_hf import (
     NTLTrainer,
 )
 from tests.build import make_trainer
+from tests.syncs import CatchSyncs
 from tests.tiny import char_tokenizer, tiny_model
-
-SYNCS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique")
-
-
-class CatchSyncs(TorchDispatchMode):
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.__name__.split(".")[0]
-        if name in SYNCS or any(isinstance(a, torch.Tensor) and a.dtype == torch.bool for a in _indices(name, args)):
-            self.found.append(name)
-        return func(*args, **(kwargs or {}))
-
-
-def _indices(name, args):
-    return args[1] if name in ("index", "index_put", "index_put_") else ()
 
 
 def test_the_net_catches():

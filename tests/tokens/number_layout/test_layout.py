@@ -16,8 +16,8 @@ from ntl_hf.tokens.number_layout import NumberLayout, NumberSyntax
 from ntl_hf.tokens.number_layout.kinds import Kind, begins_word, kind_of
 from ntl_hf.tokens.number_vocab import NumberVocab
 from tests.downloads import real_tokenizer
+from tests.syncs import CatchSyncs
 from tests.tiny import CHARACTERS, char_tokenizer
-from tests.trainers.test_no_syncs import CatchSyncs
 
 from . import reference
 
