@@ -1,4 +1,4 @@
-"""The file of a comparison: which variants are trained on which seeds, and what they are scored on."""
+"""The file of a comparison: its variants, their seeds, and the evaluations that score them."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -11,7 +11,7 @@ import yaml
 
 from ..runs import debug
 from ..settings.named_recipes import display_name, file_at, own_recipe, unknown
-from .metrics import DEFAULT_METRICS, check_metrics
+from .metric_labels import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
 _REQUIRED = ("command", "recipe", "baseline", "variants", "evaluations", "output_dir")
@@ -69,11 +69,28 @@ def read_plan(path: str | Path) -> Plan:
     Raises:
         ValueError: the file cannot be read, or a key or a value is wrong; the message names the file and the key.
     """
-    content = _load(Path(path))
+    content = read_yaml(Path(path), f": {', '.join(_REQUIRED)}, ...")
     try:
         return _make(content, Path(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_yaml(path: Path, such_as: str = ", one `key: value` a line.") -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Raises:
+        ValueError: it cannot be read, is not YAML, or holds something else; then `such_as` says what is wanted.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold keys and values{such_as}")
+    return content
 
 
 def with_seeds(plan: Plan, seeds: Sequence[int]) -> Plan:
@@ -106,18 +123,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """ " Did you mean 'X'?", or nothing."""
     near = get_close_matches(str(name), list(known), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold keys and values: {', '.join(_REQUIRED)}, ...")
-    return content
 
 
 def _make(content: dict[str, Any], path: Path) -> Plan:

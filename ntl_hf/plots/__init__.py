@@ -3,6 +3,11 @@
 from importlib.util import find_spec
 
 
+def can_plot() -> bool:
+    """Whether matplotlib is there; it is not imported."""
+    return find_spec("matplotlib") is not None
+
+
 def check_can_plot(asked_by: str) -> None:
     """Look for matplotlib without importing it, before there is work to lose.
 
@@ -12,5 +17,5 @@ def check_can_plot(asked_by: str) -> None:
     Raises:
         ValueError: it is not installed; says how to install it.
     """
-    if find_spec("matplotlib") is None:
+    if not can_plot():
         raise ValueError(f"{asked_by} needs matplotlib: pip install 'ntl-hf[plots]'")

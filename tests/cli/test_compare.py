@@ -206,8 +206,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_with_one_line(case, compare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.compare.run.make_pool", lambda *args: "trained")
-    monkeypatch.setattr("ntl_hf.compare.evaluations.find_spec", lambda name: None)
+    monkeypatch.setattr("ntl_hf.compare.run_cells.make_pool", lambda *args: "trained")
+    monkeypatch.setattr("ntl_hf.compare.cells.find_spec", lambda name: None)
     changes, words, message = REFUSED[case]
     path = "nowhere.yaml" if changes is None else compare(**changes)
     assert run(path, *words) == 2
@@ -217,7 +217,7 @@ def test_refused_with_one_line(case, compare, tmp_path, capsys, monkeypatch):
 
 
 def test_missing_libraries_are_found_before_the_training(compare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.compare.run.make_pool", lambda *args: "trained")
+    monkeypatch.setattr("ntl_hf.compare.run_cells.make_pool", lambda *args: "trained")
     monkeypatch.setattr("ntl_hf.evaluation.libraries.find_spec", lambda name: None)
     assert run(compare()) == 2
     assert "pip install 'ntl-hf[evaluation]'" in capsys.readouterr().err and not (tmp_path / "compared").exists()

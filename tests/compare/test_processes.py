@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.compare.process import (
+from ntl_hf.compare.processes import (
     DONE,
     FAILED,
     INTERRUPTED,
     REFUSED,
     InterruptedRunError,
+    Pool,
     RefusedError,
     Slot,
 )
-from ntl_hf.compare.processes import Pool
 
 METHODS = ["spawn"] + ["forkserver"] * (sys.platform == "linux")
 
@@ -126,7 +126,7 @@ def test_a_signal_stops_the_cells_and_a_second_one_ends_them(run, tmp_path, how,
 ORPHAN = """
 import sys
 from pathlib import Path
-from ntl_hf.compare.process import Slot
+from ntl_hf.compare.processes import Slot
 from ntl_hf.compare.processes import Pool
 from tests.compare.test_processes import work
 folder = Path(sys.argv[1])

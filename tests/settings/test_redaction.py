@@ -65,7 +65,7 @@ def test_names_that_are_none(name):
 
 
 def test_of_all_settings_of_the_commands_two_are_secrets():
-    from ntl_hf.compare.settings import known_keys
+    from ntl_hf.compare.arguments import known_keys
 
     names = {name for script in (sft, train, evaluate) for name in known_keys(script.ARGUMENT_CLASSES)}
     assert {name for name in names if is_secret(name)} <= {"hub_token", "push_to_hub_token"}

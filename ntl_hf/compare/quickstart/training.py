@@ -1,23 +1,23 @@
-"""Train and score one cell: a task, a variant and a seed."""
+"""The training of one cell: a small decoder from random weights, on generated text, scored by its answers."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainerCallback
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ...settings.arguments import NTLSFTConfig
 from ...trainers import NTLSFTTrainer
-from .model import char_tokenizer, small_decoder
-from .quiet import quiet
-from .scores import score
-from .settings import VARIANTS, Cell, Settings
-from .tasks import TASKS, TOKENS_PER_ANSWER, Task, make_rows
+from ..processes import Tell
+from ..training import TellSteps
+from .recipe import VARIANTS, Cell, Settings
+from .tasks import TASKS, TEST_SEED, TOKENS_PER_ANSWER, Task, make_rows, score
 
-TEST_SEED = -1  # one test set for all seeds, so that they are scored against the same best possible
+_CHARACTERS = "0123456789+-*="
+_SPECIAL = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>"}
+# The 0.02 of large models is too small for a narrow one: about 1 / sqrt(width) lets it learn from the first step.
+_INIT_SD = 0.08
 _CURVES = {"ce": "eval_ce_loss", "number_mae": "eval_number_mae"}
 
 
@@ -25,6 +25,34 @@ _CURVES = {"ce": "eval_ce_loss", "number_mae": "eval_number_mae"}
 class Data:
     train: Any
     test: Any
+
+
+def char_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a character."""
+    vocab = {token: i for i, token in enumerate([*_SPECIAL.values(), *_CHARACTERS])}
+    core = Tokenizer(models.WordLevel(vocab, unk_token=_SPECIAL["unk_token"]))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    core.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=core, **_SPECIAL)
+
+
+def small_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int, seed: int) -> LlamaForCausalLM:
+    """A Llama of random weights, in float32; equal seeds give equal weights."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=32,
+        initializer_range=_INIT_SD,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(config)
 
 
 def make_data(task: Task, seed: int, settings: Settings) -> Data:
@@ -36,55 +64,30 @@ def make_data(task: Task, seed: int, settings: Settings) -> Data:
 def make_trainer(cell: Cell, settings: Settings, data: Data, folder: str) -> NTLSFTTrainer:
     """A trainer whose initial weights and order of batches depend on the seed alone."""
     tokenizer = char_tokenizer()
-    args = NTLSFTConfig(
-        output_dir=folder,
-        ntl_weight=VARIANTS[cell.variant],
-        seed=cell.seed,
-        max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=256,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,
-        weight_decay=0.01,
-        adam_beta2=0.98,
-        max_length=None,
-        activation_checkpointing=False,
-        bf16=False,
-        use_cpu=True,
-        eval_strategy="steps",
-        eval_steps=settings.eval_steps,
-        logging_strategy="no",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
-    trainer = NTLSFTTrainer(
+    return NTLSFTTrainer(
         model=small_decoder(tokenizer, settings.hidden_size, settings.layers, cell.seed),
-        args=args,
+        args=NTLSFTConfig(output_dir=folder, ntl_weight=VARIANTS[cell.variant], seed=cell.seed, **settings.training()),
         train_dataset=data.train,
         eval_dataset=data.test.select(range(settings.curve_rows)),
         processing_class=tokenizer,
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
-def run_cell(cell: Cell, settings: Settings, on_step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def run_cell(cell: Cell, settings: Settings, folder: str, tell: Tell) -> dict[str, Any]:
     """Train one cell on one thread and return its scores and learning curves.
 
     One thread, because the matrices are too small for two, and so that the numbers do not depend on the machine's
     number of cores; the cells themselves run side by side.
     """
+    torch.set_num_threads(1)
     task = next(task for task in TASKS if task.name == cell.task)
-    with quiet(), one_thread(), tempfile.TemporaryDirectory() as folder:
-        data = make_data(task, cell.seed, settings)
-        trainer = make_trainer(cell, settings, data, folder)
-        trainer.add_callback(_StepCallback(on_step))
-        trainer.train()
-        curves = learning_curves(trainer.state.log_history)
-        metrics = trainer.evaluate(data.test)
-        answers = greedy_answers(trainer.model, trainer.processing_class, data.test["prompt"])
+    data = make_data(task, cell.seed, settings)
+    trainer = make_trainer(cell, settings, data, folder)
+    trainer.add_callback(TellSteps(tell))
+    trainer.train()
+    curves = learning_curves(trainer.state.log_history)
+    metrics = trainer.evaluate(data.test)
+    answers = greedy_answers(trainer.model, trainer.processing_class, data.test["prompt"])
     scores = {
         **score(answers, data.test["value"]),
         "ce": metrics["eval_ce_loss"],
@@ -114,21 +117,3 @@ def greedy_answers(model: Any, tokenizer: Any, prompts: list[str], batch_size: i
         texts = tokenizer.batch_decode(output[:, batch["input_ids"].shape[1] :])
         answers += [text.split(tokenizer.eos_token)[0] for text in texts]
     return answers
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-class _StepCallback(TrainerCallback):
-    def __init__(self, on_step: Callable[[], None]) -> None:
-        self._on_step = on_step
-
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        self._on_step()

@@ -1,4 +1,4 @@
-"""Settings on their way to the argument classes: a recipe, what a comparison sets over it, and the command line."""
+"""Settings on their way to the argument classes: what a comparison sets over a recipe, and the command line."""
 
 import os
 import tempfile
@@ -34,20 +34,16 @@ def parse(classes: Any, recipe: Settings, where: str, words: Sequence[str] = ())
         path = Path(folder) / "recipe.yaml"
         path.write_text(yaml.safe_dump(public, sort_keys=False, allow_unicode=True), encoding="utf-8")
         try:
-            _set_environment(secret.pop("env", {}))
+            variables = secret.pop("env", {})
+            if not isinstance(variables, dict):
+                raise UsageError("`env` must hold names and values, such as {HF_HUB_OFFLINE: 1}.")
+            os.environ.update({str(name): str(value) for name, value in variables.items()})
             parser.set_defaults_with_config(**secret)
             return parser.parse(["--config", str(path), *words])
         except UsageError as error:
             message = str(error)
-            raise UsageError(
-                message.replace(str(path), where) if str(path) in message else f"{where}: {message}"
-            ) from error
-
-
-def _set_environment(variables: Any) -> None:
-    if not isinstance(variables, dict):
-        raise UsageError("`env` must hold names and values, such as {HF_HUB_OFFLINE: 1}.")
-    os.environ.update({str(name): str(value) for name, value in variables.items()})
+            text = message.replace(str(path), where) if str(path) in message else f"{where}: {message}"
+            raise UsageError(text) from error
 
 
 def known_keys(classes: Any) -> list[str]:
@@ -55,24 +51,14 @@ def known_keys(classes: Any) -> list[str]:
     return [each.name for part in classes for each in fields(part) if each.init]
 
 
-def load_recipe(path: Path) -> Settings:
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the recipe {path}: {' '.join(str(error).split())}.") from error
-    if not isinstance(recipe, dict):
-        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
-    return recipe
-
-
 def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
     """Options as settings; strings stay strings, which the parser converts as it does those of a command line."""
-    from ..settings.recipes import RecipeParser
+    from ..settings.recipes import RecipeParser, _split_flag
 
     lists = {action.dest for action in RecipeParser(classes)._actions if action.nargs in ("+", "*")}
     known = known_keys(classes)
     settings: Settings = {}
-    for key, values in _grouped(words):
+    for key, values in _grouped([part for word in words for part in _split_flag(word)]):
         if key in RESERVED:
             raise UsageError(f"--{key} is not for single cells: {RESERVED[key]}.")
         if key not in known:
@@ -89,10 +75,9 @@ def read_words(words: Sequence[str], plan: Plan, classes: Any) -> Settings:
     return settings
 
 
-def _grouped(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    parts = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+def _grouped(parts: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     if parts and not parts[0].startswith("--"):
         raise UsageError(f"'{parts[0]}' belongs to no option.")
     starts = [i for i, part in enumerate(parts) if part.startswith("--")]
     for start, end in zip(starts, [*starts[1:], len(parts)], strict=False):
-        yield parts[start][2:], parts[start + 1 : end]
+        yield parts[start][2:], list(parts[start + 1 : end])
