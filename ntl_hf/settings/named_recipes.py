@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 # In an installed package, and in a checkout.
-_FOLDERS = (Path(__file__).parent / "recipes", Path(__file__).parents[1] / "recipes")
+_FOLDERS = (Path(__file__).parents[1] / "recipes", Path(__file__).parents[2] / "recipes")
 FOLDER = next((folder for folder in _FOLDERS if folder.is_dir()), _FOLDERS[0])
 # Configurations of accelerate, which are no recipes: `--accelerate_config` reads them.
 ACCELERATE = FOLDER / "accelerate"
