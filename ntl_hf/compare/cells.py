@@ -1,5 +1,6 @@
 """The cells of a comparison: every variant on every seed, with settings that are parsed and checked beforehand."""
 
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -166,18 +167,12 @@ def _is_local(name: Any) -> bool:
 
 
 def _resolve(arguments: tuple[Any, ...]) -> Settings:
-    names = [(part, each.name) for part in arguments for each in fields(part)]
-    return dict(redacted({name: _plain(getattr(part, name, None)) for part, name in names}))
+    values = {each.name: getattr(part, each.name, None) for part in arguments for each in fields(part)}
+    return dict(redacted(json.loads(json.dumps(values, default=_plain))))
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it."""
+    """What JSON does not know, as something that it does."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

@@ -76,22 +76,10 @@ METRIC_LABELS = {
 }
 # Of number-aware decoding, beside those of the generated answers.
 DECODED = "decoded_"
-_OF_NUMBERS = (
-    "number_accuracy",
-    "unreadable",
-    "mae",
-    "mse",
-    "rmse",
-    "r2",
-    "median_ae",
-    "log_mae",
-    "log_r2",
-    "mape",
-    "pearson",
-    "spearman",
-)
+_ERRORS = ("mae", "mse", "rmse", "r2", "median_ae", "log_mae", "log_r2", "mape", "pearson", "spearman")
 METRIC_LABELS |= {
-    DECODED + name: replace(METRIC_LABELS[name], label=f"decoded: {METRIC_LABELS[name].label}") for name in _OF_NUMBERS
+    DECODED + name: replace(METRIC_LABELS[name], label=f"decoded: {METRIC_LABELS[name].label}")
+    for name in ("number_accuracy", "unreadable", *_ERRORS)
 }
 # Errors with unreadable answers charged, beside those over the readable ones alone.
 CHARGED = "_charged"

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from ntl_hf.compare.plots import curves
+from ntl_hf.compare.plots import curves, looks
 from ntl_hf.compare.plots.answers import bins, digit_accuracy, digit_counts, in_bins
-from ntl_hf.compare.plots.style import looks
 from ntl_hf.compare.results import Evaluation, Result
 from ntl_hf.plots.panels import add_legend, make_figure
 from tests.compare.hand import make_plan

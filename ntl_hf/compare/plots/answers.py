@@ -11,7 +11,7 @@ from ...evaluation.number_metrics import is_right
 from ...plots.panels import add_legend, make_figure
 from ..plan import Plan
 from ..results import Floats, Result, Rows
-from .style import draw_variants, percent_axis
+from . import draw_variants, percent_axis
 
 _FINE, _COARSE = 0.5, 1.0
 _MOST_FINE = 3.0  # orders of magnitude, up to which bins are half of one wide

@@ -11,7 +11,7 @@ from ..metric_labels import label_of
 from ..plan import Plan
 from ..results import Floats, Result
 from ..summary import spread
-from .style import draw_seeds, draw_variants, looks
+from . import draw_seeds, draw_variants, looks
 
 _CURVES = {
     "ce_loss": "CE in training (nats/token)",

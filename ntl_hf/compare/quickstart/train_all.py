@@ -103,7 +103,7 @@ def run_all(
         given = list(zip(items, map(str, folders), strict=True))
         number = run_with_bar(pool, given, logs, console, on_outcome, "Training", ["steps,"] * len(items), size)
         if number is not None:
-            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+            raise KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
         if failed:
             position, outcome = failed[0]
             if outcome.is_killed:

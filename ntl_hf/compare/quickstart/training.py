@@ -1,9 +1,10 @@
 """The training of one cell: a small decoder from random weights, on generated text, scored by its answers."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from datasets import DatasetDict
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -19,12 +20,6 @@ _SPECIAL = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bo
 # The 0.02 of large models is too small for a narrow one: about 1 / sqrt(width) lets it learn from the first step.
 _INIT_SD = 0.08
 _CURVES = {"ce": "eval_ce_loss", "number_mae": "eval_number_mae"}
-
-
-@dataclass(frozen=True)
-class Data:
-    train: Any
-    test: Any
 
 
 def char_tokenizer() -> PreTrainedTokenizerFast:
@@ -55,20 +50,20 @@ def small_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int, s
     return LlamaForCausalLM(config)
 
 
-def make_data(task: Task, seed: int, settings: Settings) -> Data:
-    """The rows of one seed, the same for every variant; no test prompt is trained on."""
+def make_data(task: Task, seed: int, settings: Settings) -> DatasetDict:
+    """The rows of one seed, "train" and "test", the same for every variant; no test prompt is trained on."""
     test = make_rows(task, settings.test_rows, TEST_SEED)
-    return Data(make_rows(task, settings.train_rows, seed, exclude=test["prompt"]), test)
+    return DatasetDict(train=make_rows(task, settings.train_rows, seed, exclude=test["prompt"]), test=test)
 
 
-def make_trainer(cell: Cell, settings: Settings, data: Data, folder: str) -> NTLSFTTrainer:
+def make_trainer(cell: Cell, settings: Settings, data: DatasetDict, folder: str) -> NTLSFTTrainer:
     """A trainer whose initial weights and order of batches depend on the seed alone."""
     tokenizer = char_tokenizer()
     return NTLSFTTrainer(
         model=small_decoder(tokenizer, settings.hidden_size, settings.layers, cell.seed),
         args=NTLSFTConfig(output_dir=folder, ntl_weight=VARIANTS[cell.variant], seed=cell.seed, **settings.training()),
-        train_dataset=data.train,
-        eval_dataset=data.test.select(range(settings.curve_rows)),
+        train_dataset=data["train"],
+        eval_dataset=data["test"].select(range(settings.curve_rows)),
         processing_class=tokenizer,
     )
 
@@ -86,10 +81,10 @@ def run_cell(cell: Cell, settings: Settings, folder: str, tell: Tell) -> dict[st
     trainer.add_callback(TellSteps(tell))
     trainer.train()
     curves = learning_curves(trainer.state.log_history)
-    metrics = trainer.evaluate(data.test)
-    answers = greedy_answers(trainer.model, trainer.processing_class, data.test["prompt"])
+    metrics = trainer.evaluate(data["test"])
+    answers = greedy_answers(trainer.model, trainer.processing_class, data["test"]["prompt"])
     scores = {
-        **score(answers, data.test["value"]),
+        **score(answers, data["test"]["value"]),
         "ce": metrics["eval_ce_loss"],
         "number_mass": metrics["eval_number_mass"],
     }
