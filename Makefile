@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+QUICKSTART := $(VENV)/.quickstart
 DEEPSPEED := $(VENV)/.deepspeed
 
 .PHONY: help quickstart test test-slow test-distributed test-lowest lint format docs benchmarks release-check clean
@@ -20,9 +21,18 @@ help:
 	@echo "make lint         ruff (lint and format), mypy, and the order of imports"
 
 # torch is named with its pin in the same command as what needs it, so that pip never looks for another build.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch -e '.[dev]'
+	$(PIP) -e '.[dev]'
+	@touch $@ $(QUICKSTART)
+
+# A small part of what the other targets need, which may be added to it later. Modules are compiled when they are first
+# imported: most of them never are.
+$(QUICKSTART): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --no-compile -e '.[plots]'
 	@touch $@
 
 # Its setup needs torch, and builds nothing: what it needs is compiled when it first starts, and kept.
@@ -32,7 +42,7 @@ $(DEEPSPEED): $(STAMP)
 		|| echo "DeepSpeed could not be installed: its tests will be skipped."
 	@touch $@
 
-quickstart: $(STAMP)
+quickstart: $(QUICKSTART)
 	$(BIN)/ntl-hf quickstart
 
 # A file is one worker's, so that what its tests share is made once.

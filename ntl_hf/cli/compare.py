@@ -17,7 +17,7 @@ from .terminal import make_console
 if TYPE_CHECKING:
     from ..compare.cells import Cell
     from ..compare.plan import Plan
-    from ..compare.run import Finish
+    from ..compare.run_cells import Finish
 
 _DESCRIPTION = with_examples(
     "Trains every variant of a comparison on every seed, scores each, and reports means, spreads and paired tests "
@@ -110,21 +110,19 @@ def _compare(plan: "Plan", words: list[str], only: list[str], args: argparse.Nam
     # First, for the imports below take seconds.
     what = "Reporting on" if args.report_only else "Debug run of" if args.debug else "Comparing"
     print(f"{what} {len(only)} variants, seeds {', '.join(map(str, plan.seeds))}: {plan.output_dir}", flush=True)
-    from ..compare import state
-    from ..compare.run import Finish, make_pool, run_cells
+    from ..compare import cell_folder
+    from ..compare.cells import check_evaluations, make_cells
+    from ..compare.run_cells import Finish, make_pool, run_cells
 
     pool = None if args.report_only else make_pool(jobs, devices)
-    from ..compare.cells import make_cells
-    from ..compare.evaluations import check_evaluations
-
     cells = make_cells(plan, words)
     if pool:
         check_evaluations(cells)
     with ExitStack() as stack:
         with as_usage_error(ValueError):
             if pool:
-                stack.enter_context(state.claimed(plan.output_dir))
-            state.check(cells)
+                stack.enter_context(cell_folder.claimed(plan.output_dir))
+            cell_folder.check(cells)
         finish = Finish()
         if pool:
             finish = run_cells([cell for cell in cells if cell.variant in only], pool, make_console(stderr=True))
@@ -137,8 +135,7 @@ def _end(plan: "Plan", cells: "list[Cell]", only: Sequence[str], finish: "Finish
         return 128 + finish.signal
     if finish.refused is not None:
         raise UsageError(finish.refused)
-    from ..compare.report import write_report
-    from ..compare.terminal import print_summary
+    from ..compare.report import print_summary, write_report
 
     with as_usage_error(ValueError):
         plan, cells = _listed(plan, cells, only)
@@ -152,8 +149,8 @@ def _end(plan: "Plan", cells: "list[Cell]", only: Sequence[str], finish: "Finish
 
 def _listed(plan: "Plan", cells: "list[Cell]", only: Sequence[str]) -> "tuple[Plan, list[Cell]]":
     """What is reported on: the chosen variants, those of which something is there, and the baseline."""
+    from ..compare.cell_folder import is_finished
     from ..compare.plan import with_variants
-    from ..compare.state import is_finished
 
     plan = with_variants(plan, {*only, *(cell.variant for cell in cells if is_finished(cell))})
     return plan, [cell for cell in cells if cell.variant in plan.variants]
@@ -174,7 +171,7 @@ def _devices(text: str | None) -> list[str]:
 
 
 def _jobs(jobs: int | None, devices: Sequence[str]) -> int:
-    from ..compare.quickstart.pool import default_jobs
+    from ..compare.processes import default_jobs
 
     jobs = (len(devices) or default_jobs()) if jobs is None else jobs
     if jobs < 1:

@@ -47,9 +47,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: less than one seed, step or job, or a folder that must not be overwritten.
     """
-    from ..compare.quickstart.output import claim_folder
-    from ..compare.quickstart.pool import RunKilledError, default_jobs
-    from ..compare.quickstart.settings import make_settings
+    from ..compare.processes import default_jobs
+    from ..compare.quickstart.recipe import make_settings
 
     with as_usage_error(ValueError):
         settings = make_settings(args.seeds, args.steps, args.debug)
@@ -57,25 +56,46 @@ def run(args: argparse.Namespace) -> int:
         if jobs < 1:
             raise ValueError(f"`--jobs` is {jobs}; it must be 1 or more.")
         claim_folder(args.output_dir)
+    return _train_and_report(settings, jobs, args.output_dir)
+
+
+def claim_folder(folder: Path) -> None:
+    """Make the folder, or take an empty one or that of an earlier quickstart.
+
+    Raises:
+        ValueError: it is a file, holds other things, or cannot be made.
+    """
+    from ..compare.quickstart.recipe import RESULTS
+
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; `--output_dir` must be a folder.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / RESULTS).exists():
+        raise ValueError(
+            f"{folder} is not empty and has no {RESULTS} of an earlier quickstart. Choose another `--output_dir`."
+        )
     try:
-        return _train_and_report(settings, jobs, args.output_dir)
-    except RunKilledError:
-        print("ntl-hf: a training process was killed, perhaps for want of memory. Try `--jobs 1`.", file=sys.stderr)
-        return 1
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"`--output_dir` {folder} cannot be made: {error.strerror}.") from error
 
 
 def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
     # First, for the imports below take seconds.
     runs = f"{settings.seeds} seeds of {settings.steps} steps" if settings.seeds > 1 else f"{settings.steps} steps"
     print(f"Training a small decoder with CE and with CE + NTL on two tasks, {runs}, {jobs} at a time.", flush=True)
-    from ..compare.quickstart.output import PICTURE, write_results
-    from ..compare.quickstart.plot import can_plot, save_curves
-    from ..compare.quickstart.report import print_report
-    from ..compare.quickstart.start import quickstart
+    from ..compare.quickstart.recipe import PICTURE
+    from ..compare.quickstart.train_all import RunKilledError, quickstart
+    from ..plots import can_plot
 
     if not can_plot():
         print("matplotlib is missing, so there will be no picture: pip install 'ntl-hf[plots]'", file=sys.stderr)
-    results = quickstart(settings, jobs, make_console(stderr=True))
+    try:
+        results = quickstart(settings, jobs, make_console(stderr=True))
+    except RunKilledError:
+        print("ntl-hf: a training process was killed, perhaps for want of memory. Try `--jobs 1`.", file=sys.stderr)
+        return 1
+    from ..compare.quickstart.report import print_report, save_curves, write_results
+
     written = [write_results(folder, results)]
     if can_plot():
         save_curves(results, folder / PICTURE)

@@ -1,12 +1,12 @@
 """The cells of a comparison: every variant on every seed, with settings that are parsed and checked beforehand."""
 
-import os
+import json
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import Enum
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from ..runs import debug
 from ..settings.errors import UsageError
 from ..settings.recipe_files import read_recipe
 from ..settings.redaction import redacted
-from .folder import CELLS, EVALUATION
+from .arguments import parse, read_words
 from .plan import Plan, Settings, slug
-from .settings import parse, read_words
+from .processes import environment
+
+CELLS, EVALUATION = "cells", "evaluation"
 
 # They say how a run is watched and kept, not what it is.
 _NO_MATTER = (
@@ -29,6 +31,8 @@ _NO_MATTER = (
     "env",
     "push_to_hub",
 )
+# They may be names of the hub too.
+_PATHS = ("model_name_or_path", "data_path", "dataset_name")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,9 @@ class Cell:
 
     @property
     def public_recipe(self) -> Settings:
-        """The recipe without secrets and without `env`, to be written down."""
-        return dict(redacted(self.recipe))
+        """The recipe without secrets and without `env`, to be written down; local paths hold in any folder."""
+        paths = {key: str(Path(self.recipe[key]).absolute()) for key in _PATHS if _is_local(self.recipe.get(key))}
+        return dict(redacted({**self.recipe, **paths}))
 
     @property
     def name(self) -> str:
@@ -84,13 +89,48 @@ def make_cells(plan: Plan, words: Sequence[str] = ()) -> list[Cell]:
     last = {**(debug.TRAINING if plan.debug else {}), **overrides}
     base = read_recipe(plan.recipe)
     # What the argument classes do to the environment, and their warnings, are for the process that trains.
-    with _same_environment(), warnings.catch_warnings():
+    with environment({}), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [
             _make_cell(plan, script, variant, seed, {**base, **plan.settings, **settings, **last})
             for seed in plan.seeds
             for variant, settings in plan.variants.items()
         ]
+
+
+def check_evaluations(cells: Sequence[Cell]) -> None:
+    """Raise `UsageError` for an evaluation that would be refused after the training, or has not what it needs."""
+    from ..evaluation import check_libraries
+
+    try:
+        check_libraries()
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    for cell in cells:
+        for name in cell.evaluations:
+            _, args = evaluation_arguments(cell, name)
+            if args.lm_eval_tasks and find_spec("lm_eval") is None:
+                raise UsageError(f"evaluation '{name}': `lm_eval_tasks` need lm_eval: pip install 'ntl-hf[lm-eval]'")
+
+
+def evaluation_arguments(cell: Cell, name: str) -> tuple[Any, ...]:
+    """The arguments of `ntl_hf.runs.evaluate` for one evaluation: the recipe's own data, and what it sets over them.
+
+    Raises:
+        UsageError: an unknown key, or a value that is refused.
+    """
+    from ..settings.recipes import fields_of
+
+    script: Any = import_module("..runs.evaluate", __package__)
+    known = fields_of(script.ARGUMENT_CLASSES)
+    recipe = {k: v for k, v in cell.recipe.items() if k in known and k not in script.TRAINING_KEYS}
+    # An evaluation that was killed may have left its files; one that is finished is not run again.
+    own = {
+        "model_name_or_path": str(cell.folder),
+        "output_dir": str(cell.evaluation_folder(name)),
+        "overwrite_output_dir": True,
+    }
+    return parse(script.ARGUMENT_CLASSES, {**recipe, **cell.evaluations[name], **own}, f"evaluation '{name}'")
 
 
 def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Settings) -> Cell:
@@ -122,29 +162,17 @@ def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Setting
     )
 
 
+def _is_local(name: Any) -> bool:
+    return isinstance(name, str) and Path(name).exists()
+
+
 def _resolve(arguments: tuple[Any, ...]) -> Settings:
-    names = [(part, each.name) for part in arguments for each in fields(part)]
-    return dict(redacted({name: _plain(getattr(part, name, None)) for part, name in names}))
+    values = {each.name: getattr(part, each.name, None) for part in arguments for each in fields(part)}
+    return dict(redacted(json.loads(json.dumps(values, default=_plain))))
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it."""
+    """What JSON does not know, as something that it does."""
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-@contextmanager
-def _same_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

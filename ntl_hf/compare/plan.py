@@ -1,4 +1,4 @@
-"""The file of a comparison: which variants are trained on which seeds, and what they are scored on."""
+"""The file of a comparison: its variants, their seeds, and the evaluations that score them."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from ..runs import debug
 from ..settings.errors import did_you_mean
 from ..settings.recipe_files import display_name, file_at, own_recipe, read_recipe, unknown
-from .metrics import DEFAULT_METRICS, check_metrics
+from .metric_labels import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
 _REQUIRED = ("command", "recipe", "baseline", "variants", "evaluations", "output_dir")
@@ -115,13 +115,21 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
         raise ValueError(f"'command' is {content['command']!r}; it must be one of: {', '.join(COMMANDS)}.")
     if not isinstance(content["recipe"], str) or not isinstance(content["output_dir"], str):
         raise ValueError("'recipe' and 'output_dir' must be paths.")
-    variants = _check_variants(content["variants"], content["baseline"])
+    own = path.parent / content["recipe"]
+    recipe = file_at(own) or own_recipe(content["recipe"])
+    if recipe is None:
+        raise ValueError(f"'recipe': there is no file {own}, and {unknown(content['recipe'])}")
+    variants, baseline = _check_groups("variants", content["variants"]), content["baseline"]
+    if baseline not in variants:
+        raise ValueError(
+            f"'baseline' is {baseline!r}, which is none of the variants.{did_you_mean(baseline, variants)}"
+        )
     metrics = _check_list("metrics", content.get("metrics") or list(DEFAULT_METRICS))
     check_metrics(metrics)
     return Plan(
         command=content["command"],
-        recipe=_find_recipe(content["recipe"], path.parent),
-        baseline=content["baseline"],
+        recipe=recipe,
+        baseline=baseline,
         variants=variants,
         evaluations=_check_groups("evaluations", content["evaluations"]),
         output_dir=Path(content["output_dir"]),
@@ -130,23 +138,6 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
         metrics=tuple(metrics),
         source=display_name(path),
     )
-
-
-def _find_recipe(name: str, folder: Path) -> Path:
-    path = folder / name
-    found = file_at(path) or own_recipe(name)
-    if found is None:
-        raise ValueError(f"'recipe': there is no file {path}, and {unknown(name)}")
-    return found
-
-
-def _check_variants(variants: Any, baseline: Any) -> dict[str, Settings]:
-    checked = _check_groups("variants", variants)
-    if baseline not in checked:
-        raise ValueError(
-            f"'baseline' is {baseline!r}, which is none of the variants.{did_you_mean(baseline, checked)}"
-        )
-    return checked
 
 
 def _check_groups(key: str, groups: Any) -> dict[str, Settings]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from ..settings.config import NTLConfig
 from ..settings.recipe_files import display_name
 from ..settings.redaction import redacted
@@ -13,7 +15,7 @@ from .cells import Cell
 from .plan import Plan
 from .results import Result, read_results
 from .summary import Score, count_cells, count_comparisons, summarize
-from .tables import DASH, differences_table, markdown, scores_table, write_results, write_summary
+from .tables import DASH, differences_table, markdown, means_table, scores_table, write_results, write_summary
 
 REPORT, RESULTS, SUMMARY, PLOTS = "report.md", "results.csv", "summary.csv", "plots"
 # Of the number loss: columns of their own, or no part of it.
@@ -64,8 +66,17 @@ def write_report(plan: Plan, cells: Sequence[Cell], failures: Sequence[tuple[str
     return Report(plan, scores, missing, [*files, *plots.values()])
 
 
+def print_summary(console: Console, report: Report) -> None:
+    """Print mean and spread of every variant, one table an evaluation, and how many cells are missing."""
+    for evaluation in report.plan.evaluations:
+        console.print(means_table(report.plan, report.scores, evaluation))
+    if report.missing:
+        console.print(f"{len(report.missing)} cells are missing.", style="yellow", highlight=False)
+
+
 def _draw(plan: Plan, results: Sequence[Result]) -> dict[str, Path]:
-    from .plots import can_plot, save_plots
+    from ..plots import can_plot
+    from .plots import save_plots
 
     folder = plan.output_dir / PLOTS
     # Those of an earlier report would not belong to this one.
@@ -111,7 +122,10 @@ _NO_PLOTS = "None: matplotlib is missing (`pip install 'ntl-hf[plots]'`, then th
 def _describe(plan: Plan, results: Sequence[Result]) -> str:
     source, recipe = shlex.quote(plan.source), display_name(plan.recipe)
     seeds = ", ".join(map(str, plan.seeds))
-    versions = dict.fromkeys(_show_versions(result.record.get("versions", {})) for result in results)
+    versions = dict.fromkeys(
+        ", ".join(f"{name} {number}" for name, number in result.record.get("versions", {}).items())
+        for result in results
+    )
     lines = [
         f"- `ntl-hf compare --config {source}`: every variant by `ntl-hf {plan.command}` from `{recipe}`",
         f"- seeds: {seeds}; one seed gives all variants the same initial weights and the same order of rows",
@@ -119,10 +133,6 @@ def _describe(plan: Plan, results: Sequence[Result]) -> str:
         f"- versions: {'; '.join(versions)}",
     ]
     return "\n".join(lines)
-
-
-def _show_versions(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def _settings_table(plan: Plan, results: Sequence[Result]) -> str:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ..settings.checks import is_number
 from ..settings.config import FILE_NAME
+from .cell_folder import CELL, METRICS_FILE, PREDICTIONS_FILE, check_loss, is_finished, read_json
 from .cells import Cell
-from .folder import CELL, METRICS, PREDICTIONS, read_json
-from .state import check_loss, is_finished
 
 Floats = NDArray[np.float64]
 
@@ -94,9 +93,9 @@ def _read(cell: Cell) -> Result:
 
 
 def _read_evaluation(folder: Path) -> Evaluation:
-    content = read_json(folder / METRICS)
+    content = read_json(folder / METRICS_FILE)
     if content is None:
-        raise ValueError(f"{folder} has no {METRICS}; remove the folder and run the command again.")
+        raise ValueError(f"{folder} has no {METRICS_FILE}; remove the folder and run the command again.")
     try:
         metrics = {name: score["value"] for name, score in content["metrics"].items()}
     except (KeyError, TypeError, AttributeError) as error:
@@ -104,11 +103,11 @@ def _read_evaluation(folder: Path) -> Evaluation:
     for name, value in metrics.items():
         if value is not None and not is_number(value):
             raise _damaged(folder, f"a finite number or null as `metrics.{name}.value`, not {value!r}")
-    return Evaluation(metrics, content.get("number_distribution"), folder / PREDICTIONS)
+    return Evaluation(metrics, content.get("number_distribution"), folder / PREDICTIONS_FILE)
 
 
 def _damaged(folder: Path, wanted: str) -> ValueError:
-    return ValueError(f"{folder / METRICS} must hold {wanted}; remove the folder and run the command again.")
+    return ValueError(f"{folder / METRICS_FILE} must hold {wanted}; remove the folder and run the command again.")
 
 
 def read_rows(path: Path) -> Rows:

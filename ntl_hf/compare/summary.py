@@ -1,4 +1,4 @@
-"""What the report says in numbers: mean and spread over seeds, and the paired difference to the baseline."""
+"""The numbers of the report: mean and spread over seeds, and the paired difference to the baseline."""
 
 import math
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from .metrics import metric
+from .metric_labels import label_of
 from .paired import holm, interval_over_rows, p_over_rows, p_over_seeds, scores_on_common_rows
 from .plan import Plan
 from .results import Evaluation, Result
@@ -41,7 +41,7 @@ class Difference:
 
     def is_better(self, name: str) -> bool:
         """Whether the variant is better in this metric, and the corrected test says so."""
-        return self.p_holm is not None and self.p_holm < LEVEL and self.mean * metric(name).better > 0
+        return self.p_holm is not None and self.p_holm < LEVEL and self.mean * label_of(name).better > 0
 
 
 @dataclass(frozen=True)
@@ -66,39 +66,34 @@ class Score:
 
     @property
     def sd(self) -> float | None:
-        return stdev(self.values.values()) if len(self.values) > 1 else None
+        return spread(list(self.values.values()))
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it is better than the baseline, by the corrected test."""
+        return self.difference is not None and self.difference.is_better(self.metric)
 
 
-def summarize(plan: Plan, results: Sequence[Result]) -> list[Score]:
-    """All scores, by evaluation, metric and variant; variants without a defined value are left out."""
-    scores = [
-        score
-        for evaluation in plan.evaluations
-        for name in plan.metrics
-        for score in _summarize_metric(plan, results, evaluation, name)
-    ]
+def spread(values: Sequence[float]) -> float | None:
+    """The sample standard deviation; None for a single value."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def summarize(plan: Plan, results: Sequence[Result], tested: bool = True) -> list[Score]:
+    """All scores, by evaluation, metric and variant; variants without a defined value are left out.
+
+    Args:
+        plan: of the comparison.
+        results: its finished cells.
+        tested: with tests and intervals, which take the predictions of every row.
+    """
+    scores = []
+    for evaluation in plan.evaluations:
+        # By variant and seed.
+        cells = {(result.variant, result.seed): result.evaluations[evaluation] for result in results}
+        for name in plan.metrics:
+            scores += _summarize_metric(plan, cells, evaluation, name, tested)
     return _correct(scores)
-
-
-def count_comparisons(scores: Sequence[Score]) -> int:
-    """How many p values over seeds there are, which is what they are corrected for."""
-    return sum(score.difference is not None and score.difference.p_seeds is not None for score in scores)
-
-
-def _summarize_metric(plan: Plan, results: Sequence[Result], evaluation: str, name: str) -> list[Score]:
-    values: dict[str, dict[int, float]] = {variant: {} for variant in plan.variants}
-    for result in results:
-        value = result.evaluations[evaluation].metrics.get(name)
-        if value is not None:
-            values[result.variant][result.seed] = value
-    cells = count_cells(results)
-    scores = [Score(evaluation, name, variant, own, cells[variant]) for variant, own in values.items() if own]
-    return [
-        replace(score, difference=_compare(score, values[plan.baseline], results, plan.baseline))
-        if score.variant != plan.baseline
-        else score
-        for score in scores
-    ]
 
 
 def count_cells(results: Sequence[Result]) -> Counter[str]:
@@ -106,53 +101,68 @@ def count_cells(results: Sequence[Result]) -> Counter[str]:
     return Counter(result.variant for result in results)
 
 
-def _compare(score: Score, baseline: dict[int, float], results: Sequence[Result], name: str) -> Difference | None:
-    by_cell = {(result.variant, result.seed): result.evaluations[score.evaluation] for result in results}
-    both = {
-        seed: (by_cell[variant, seed], by_cell[name, seed])
-        for variant, seed in by_cell
-        if variant == score.variant and (name, seed) in by_cell
-    }
-    values = _paired_values(score, baseline, both)
+def count_comparisons(scores: Sequence[Score]) -> int:
+    """How many p values over seeds there are, which is what they are corrected for."""
+    return sum(score.difference is not None and score.difference.p_seeds is not None for score in scores)
+
+
+def _summarize_metric(
+    plan: Plan, cells: Mapping[tuple[str, int], Evaluation], evaluation: str, name: str, tested: bool
+) -> list[Score]:
+    baseline = {seed: each for (variant, seed), each in cells.items() if variant == plan.baseline}
+    scores = []
+    for variant in plan.variants:
+        own = {seed: each for (other, seed), each in cells.items() if other == variant}
+        values = {seed: value for seed, each in own.items() if (value := each.metrics.get(name)) is not None}
+        if not values:
+            continue
+        both = {seed: (each, baseline[seed]) for seed, each in own.items() if seed in baseline}
+        difference = None if variant == plan.baseline else _compare(name, both, tested)
+        scores.append(Score(evaluation, name, variant, values, len(own), difference))
+    return scores
+
+
+def _compare(name: str, both: Mapping[int, tuple[Evaluation, Evaluation]], tested: bool) -> Difference | None:
+    """From what a variant and the baseline have in each seed."""
+    values = {seed: pair for seed, each in both.items() if (pair := _paired_values(name, *each, tested)) is not None}
     if not values:
         return None
-    ours, theirs = (list(side) for side in zip(*values.values(), strict=True))
-    changes = [a - b for a, b in zip(ours, theirs, strict=True)]
+    changes = [ours - theirs for ours, theirs in values.values()]
+    difference = Difference(fmean(changes), spread(changes), seeds=len(values), cells=len(both))
+    if not tested:
+        return difference
     pairs = [(both[seed][0].rows, both[seed][1].rows) for seed in values]
-    low, high = interval_over_rows(score.metric, pairs) or (None, None)
-    return Difference(
-        mean=fmean(changes),
-        sd=stdev(changes) if len(changes) > 1 else None,
-        seeds=len(values),
-        cells=len(both),
-        p_seeds=p_over_seeds(ours, theirs),
+    low, high = interval_over_rows(name, pairs) or (None, None)
+    return replace(
+        difference,
+        p_seeds=p_over_seeds(*zip(*values.values(), strict=True)),
         low=low,
         high=high,
-        p_rows=p_over_rows(score.metric, *pairs[0]) if len(pairs) == 1 else None,
+        p_rows=p_over_rows(name, *pairs[0]) if len(pairs) == 1 else None,
     )
 
 
-def _paired_values(
-    score: Score, baseline: dict[int, float], both: Mapping[int, tuple[Evaluation, Evaluation]]
-) -> dict[int, tuple[float, float]]:
-    """Of the variant and of the baseline, by seed, where both have one."""
-    values = {}
-    for seed, (ours, theirs) in both.items():
-        if seed not in score.values or seed not in baseline:
-            continue
-        common = scores_on_common_rows(score.metric, ours.rows, theirs.rows)
-        pair = (score.values[seed], baseline[seed]) if common is None else common
-        if all(map(math.isfinite, pair)):
-            values[seed] = pair
-    return values
+def _paired_values(name: str, ours: Evaluation, theirs: Evaluation, tested: bool) -> tuple[float, float] | None:
+    """Of the variant and of the baseline in one seed, where both have one."""
+    first, second = ours.metrics.get(name), theirs.metrics.get(name)
+    if first is None or second is None:
+        return None
+    common = scores_on_common_rows(name, ours.rows, theirs.rows) if tested else None
+    pair = common or (first, second)
+    return pair if all(map(math.isfinite, pair)) else None
 
 
-def _correct(scores: list[Score]) -> list[Score]:
+def _correct(scores: Sequence[Score]) -> list[Score]:
     """Put in the corrected p values."""
-    tested = [i for i, score in enumerate(scores) if score.difference and score.difference.p_seeds is not None]
-    corrected = holm([scores[i].difference.p_seeds for i in tested])  # type: ignore[union-attr, misc]
-    for i, p in zip(tested, corrected, strict=True):
-        difference = scores[i].difference
-        assert difference is not None
-        scores[i] = replace(scores[i], difference=replace(difference, p_holm=p))
-    return scores
+    p_values = {
+        i: score.difference.p_seeds
+        for i, score in enumerate(scores)
+        if score.difference and score.difference.p_seeds is not None
+    }
+    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    return [
+        replace(score, difference=replace(score.difference, p_holm=corrected[i]))
+        if score.difference and i in corrected
+        else score
+        for i, score in enumerate(scores)
+    ]

@@ -1,17 +1,21 @@
-"""The tables: Markdown for the report, CSV for whoever goes on from here."""
+"""The tables: Markdown for the report, rich for the terminal, CSV for whoever goes on from here."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .metrics import metric
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from .metric_labels import label_of
 from .plan import Plan
 from .results import Result
 from .summary import Difference, Score
 
 DASH = "–"
-_SUMMARY = ("mean", "sd", "seeds", "difference", "difference_sd", "p_seeds", "p_holm", "low", "high", "p_rows")
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
@@ -19,6 +23,17 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool
     lines = [list(header), ["---", *["---:" if numbers else "---"] * (len(header) - 1)], *map(list, rows)]
     escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def terminal_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], **first_column: Any) -> Table:
+    """The same for a terminal; cells may have rich's markup, titles and headings have none."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column(escape(header[0]), **{"overflow": "fold", **first_column})
+    for name in header[1:]:
+        table.add_column(escape(name), justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str, cells: Mapping[str, int]) -> str:
@@ -30,27 +45,41 @@ def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str, cells: Ma
         evaluation: the one to show.
         cells: how many seeds of each variant are finished.
     """
-    by_key = {(score.variant, score.metric): score for score in scores if score.evaluation == evaluation}
-    rows = []
-    for variant in plan.variants:
-        shown = [_show_score(by_key.get((variant, name))) for name in plan.metrics]
-        rows.append([variant, str(cells.get(variant, 0)), *shown])
+    shown = show_means(plan, scores, evaluation, "**{}**")
+    rows = [[variant, str(cells.get(variant, 0)), *means] for variant, means in shown.items()]
     return markdown(["variant", "seeds", *_headings(plan)], rows)
 
 
 def differences_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> str:
     """Every variant minus the baseline, with its tests."""
-    by_key = {(score.variant, score.metric): score for score in scores if score.evaluation == evaluation}
+    found = _by_key(scores, evaluation)
     rows = [
-        [variant, *(_show_difference(by_key.get((variant, name)), name) for name in plan.metrics)]
+        [variant, *(_show_difference(found.get((variant, name)), name) for name in plan.metrics)]
         for variant in plan.others
     ]
     return markdown([f"minus {plan.baseline}", *_headings(plan)], rows)
 
 
+def means_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> Table:
+    """`scores_table` for a terminal."""
+    rows = [
+        [escape(variant), *means] for variant, means in show_means(plan, scores, evaluation, "[bold]{}[/]").items()
+    ]
+    return terminal_table(evaluation, ["", *(label_of(name).label for name in plan.metrics)], rows)
+
+
+def show_means(plan: Plan, scores: Sequence[Score], evaluation: str, bold: str) -> dict[str, list[str]]:
+    """Of each variant, the cells of its row; `bold` is a format for those that are better than the baseline."""
+    found = _by_key(scores, evaluation)
+    texts = {
+        key: bold.format(show_mean(score)) if score.is_better else show_mean(score) for key, score in found.items()
+    }
+    return {variant: [texts.get((variant, name), DASH) for name in plan.metrics] for variant in plan.variants}
+
+
 def show_mean(score: Score) -> str:
     """ "12.3 ± 0.4", the spread being left out for one seed; "12.3 ± 0.4 (2 of 3)" if it is undefined for another."""
-    shown = metric(score.metric)
+    shown = label_of(score.metric)
     spread = "" if score.sd is None else f" ± {shown.show(score.sd, like=score.mean)}"
     return shown.show(score.mean) + spread + _show_gap(len(score.values), score.cells)
 
@@ -62,48 +91,39 @@ def show_p(p: float) -> str:
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
     """One row a cell, evaluation and metric, whichever metrics the report shows."""
-    header = ("variant", "seed", "evaluation", "metric", "value")
     rows = (
         (result.variant, result.seed, evaluation, name, value)
         for result in results
         for evaluation, scores in result.evaluations.items()
         for name, value in scores.metrics.items()
     )
-    _write(path, header, rows)
+    _write(path, ("variant", "seed", "evaluation", "metric", "value"), rows)
 
 
 def write_summary(path: Path, scores: Sequence[Score]) -> None:
     """One row an evaluation, metric and variant: what the report's tables show, unrounded."""
-    rows = (
-        (
-            score.evaluation,
-            score.metric,
-            score.variant,
-            score.mean,
-            score.sd,
-            len(score.values),
-            *_flat(score.difference),
-        )
+    columns = [each.name for each in fields(Difference) if each.name not in ("mean", "sd", "seeds", "cells")]
+    header = ("evaluation", "metric", "variant", "mean", "sd", "seeds", "difference", "difference_sd", *columns)
+    rows = [
+        [score.evaluation, score.metric, score.variant, score.mean, score.sd, len(score.values)]
+        + [getattr(score.difference, name, None) for name in ("mean", "sd", *columns)]
         for score in scores
-    )
-    _write(path, ("evaluation", "metric", "variant", *_SUMMARY), rows)
+    ]
+    _write(path, header, rows)
 
 
 def _headings(plan: Plan) -> list[str]:
-    return [metric(name).heading for name in plan.metrics]
+    return [label_of(name).heading for name in plan.metrics]
 
 
-def _show_score(score: Score | None) -> str:
-    if score is None:
-        return DASH
-    is_better = score.difference is not None and score.difference.is_better(score.metric)
-    return f"**{show_mean(score)}**" if is_better else show_mean(score)
+def _by_key(scores: Sequence[Score], evaluation: str) -> dict[tuple[str, str], Score]:
+    return {(score.variant, score.metric): score for score in scores if score.evaluation == evaluation}
 
 
 def _show_difference(score: Score | None, name: str) -> str:
     if score is None or score.difference is None:
         return DASH
-    difference, show = score.difference, metric(name).show
+    difference, show = score.difference, label_of(name).show
     parts = [show(difference.mean, plus=True) + _show_gap(difference.seeds, difference.cells)]
     if difference.low is not None and difference.high is not None:
         ends = (show(end, like=difference.mean, plus=True) for end in (difference.low, difference.high))
@@ -118,12 +138,6 @@ def _show_difference(score: Score | None, name: str) -> str:
 def _show_gap(defined: int, cells: int) -> str:
     """Seeds in which a metric is undefined must not look as if they had entered the mean."""
     return "" if defined == cells else f" ({defined} of {cells})"
-
-
-def _flat(difference: Difference | None) -> tuple[Any, ...]:
-    if difference is None:
-        return (None,) * 7
-    return tuple(getattr(difference, name) for name in ("mean", "sd", "p_seeds", "p_holm", "low", "high", "p_rows"))
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

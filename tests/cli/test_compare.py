@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -77,6 +78,24 @@ def test_debug_run_end_to_end(compare, tmp_path, capfd):
     report = (folder / "report.md").read_text()
     assert "A debug run" in report and "| CE + NTL | 1 | 0.3 | was | – | – |" in report and "Missing" not in report
     assert len(list((folder / "plots").glob("*.png"))) == 4 and str(folder / "report.md") in out
+
+
+def test_a_cell_is_trained_again_by_its_command(compare, tmp_path, monkeypatch):
+    """In an empty folder, from the recipe of the cell alone: its weights are the same."""
+    path = compare(recipe={"data_path": ".", "model_name_or_path": "model", "hub_token": "s3cr3t"}, seeds=[3])
+    monkeypatch.chdir(tmp_path)
+    assert run(path, "--only", "CE + NTL", "--weight_decay", "0.1", "--output_dir", "compared") == 0
+    cell = tmp_path / "compared" / "cells" / "ce-ntl-seed3"
+    note, command = (cell / "command.txt").read_text().splitlines()
+    assert note.startswith("#") and note.endswith("hub_token") and "s3cr3t" not in command
+    assert "ntl-hf sft --config" in command and read(cell / "cell.json")["resolved"]["weight_decay"] == 0.1
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    # As it is typed, but for the command's name, which is another package's where several are installed.
+    command = command.replace("ntl-hf", f"{sys.executable} -m ntl_hf.cli.main", 1)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run(command, shell=True, cwd=empty, env=environment, check=True, timeout=280)
+    assert (empty / cell.name / "model.safetensors").read_bytes() == (cell / "model.safetensors").read_bytes()
 
 
 def test_a_debug_run_has_a_new_folder_each_time(compare, tmp_path, capsys, monkeypatch):
@@ -209,8 +228,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_with_one_line(case, compare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.compare.run.make_pool", lambda *args: "trained")
-    monkeypatch.setattr("ntl_hf.compare.evaluations.find_spec", lambda name: None)
+    monkeypatch.setattr("ntl_hf.compare.run_cells.make_pool", lambda *args: "trained")
+    monkeypatch.setattr("ntl_hf.compare.cells.find_spec", lambda name: None)
     changes, words, message = REFUSED[case]
     path = "nowhere.yaml" if changes is None else compare(**changes)
     assert run(path, *words) == 2
@@ -220,7 +239,7 @@ def test_refused_with_one_line(case, compare, tmp_path, capsys, monkeypatch):
 
 
 def test_missing_libraries_are_found_before_the_training(compare, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.compare.run.make_pool", lambda *args: "trained")
+    monkeypatch.setattr("ntl_hf.compare.run_cells.make_pool", lambda *args: "trained")
     monkeypatch.setattr("ntl_hf.evaluation.libraries.find_spec", lambda name: None)
     assert run(compare()) == 2
     assert "pip install 'ntl-hf[evaluation]'" in capsys.readouterr().err and not (tmp_path / "compared").exists()

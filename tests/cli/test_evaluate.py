@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ntl_hf.cli.main import main
-from ntl_hf.compare.metrics import check_metrics
+from ntl_hf.compare.metric_labels import check_metrics
 from ntl_hf.decoding import number_range, predict_numbers
 from ntl_hf.evaluation import from_json, score_answers
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model

@@ -4,15 +4,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ntl_hf.compare.cells import Cell
-from ntl_hf.compare.folder import (
+from ntl_hf.compare.cell_folder import (
     CELL,
-    CELLS,
     EVALUATION_SETTINGS,
-    METRICS,
-    PREDICTIONS,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
     TRAINING,
 )
+from ntl_hf.compare.cells import CELLS, Cell
 from ntl_hf.compare.plan import Plan, slug
 from ntl_hf.settings.config import NTLConfig
 
@@ -65,8 +64,8 @@ def write_cell(cell, numbers, targets, metrics, log=(), distribution=None):
         folder = cell.evaluation_folder(name)
         folder.mkdir(parents=True)
         scores = {key: {"value": value, "low": None, "high": None} for key, value in metrics.items()}
-        write(folder / METRICS, {"metrics": scores, "number_distribution": distribution})
-        write_predictions(folder / PREDICTIONS, numbers, targets)
+        write(folder / METRICS_FILE, {"metrics": scores, "number_distribution": distribution})
+        write_predictions(folder / PREDICTIONS_FILE, numbers, targets)
         write(folder / EVALUATION_SETTINGS, settings)
     write(cell.folder / CELL, {"settings": cell.settings, "versions": {"ntl-hf": "0.1.0"}})
 

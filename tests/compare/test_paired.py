@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ntl_hf.compare.paired import (
+    RESAMPLES,
+    differences,
     holm,
     interval_over_rows,
     p_over_rows,
     p_over_seeds,
+    resamples,
     scores_on_common_rows,
 )
-from ntl_hf.compare.rowwise import RESAMPLES, differences, resamples
 from ntl_hf.evaluation import score_numbers
 from tests.compare.rows import make_rows
 
@@ -168,7 +170,7 @@ def test_resamples_are_whole_and_the_same_each_time(monkeypatch):
     first = np.concatenate(list(resamples(7)))
     assert first.shape == (RESAMPLES, 7) and (first.sum(axis=1) == 7).all()
     assert (first == np.concatenate(list(resamples(7)))).all()
-    monkeypatch.setattr("ntl_hf.compare.rowwise._CELLS", 70)
+    monkeypatch.setattr("ntl_hf.compare.paired._CELLS", 70)
     assert np.concatenate(list(resamples(7))).shape == first.shape
 
 

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from ntl_hf.compare.plots import trade_off
-from ntl_hf.compare.plots.digits import digit_accuracy, digit_counts
-from ntl_hf.compare.plots.size import bins, in_bins
-from ntl_hf.compare.plots.style import looks
+from ntl_hf.compare.plots import curves, looks
+from ntl_hf.compare.plots.answers import bins, digit_accuracy, digit_counts, in_bins
 from ntl_hf.compare.results import Evaluation, Result
 from ntl_hf.plots.panels import add_legend, make_figure
 from tests.compare.hand import make_plan
@@ -67,7 +65,7 @@ def test_error_against_likelihood(tmp_path):
     results = [
         result(name, seed, mae=3.0 + seed, cross_entropy=x) for name, x in likelihoods.items() for seed in (0, 2)
     ]
-    (panel,) = trade_off.draw(plan, results).axes
+    (panel,) = curves.draw_trade_off(plan, results).axes
     points = {bars.get_label(): bars[0].get_xydata()[0].tolist() for bars in panel.containers}
     assert points == {"CE": [1.0, 4.0], "CRPS": [0.5, 4.0]}
-    assert trade_off.draw(plan, [result("CE", 0, mae=1.0)]) is None
+    assert curves.draw_trade_off(plan, [result("CE", 0, mae=1.0)]) is None

@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from ntl_hf.compare.process import (
+from ntl_hf.compare.processes import (
     DONE,
     FAILED,
     INTERRUPTED,
     REFUSED,
+    Pool,
     Slot,
 )
-from ntl_hf.compare.processes import Pool
 from tests.compare.work import work
 
 METHODS = ["spawn"] + ["forkserver"] * (sys.platform == "linux")
@@ -96,7 +96,7 @@ def test_a_signal_stops_the_cells_and_a_second_one_ends_them(run, tmp_path, how,
 ORPHAN = """
 import sys
 from pathlib import Path
-from ntl_hf.compare.process import Slot
+from ntl_hf.compare.processes import Slot
 from ntl_hf.compare.processes import Pool
 from tests.compare.work import work
 folder = Path(sys.argv[1])

@@ -5,6 +5,10 @@ import math
 import multiprocessing
 import os
 import re
+import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -12,18 +16,19 @@ from statistics import fmean, pstdev
 import pytest
 
 from ntl_hf.cli.main import main
-from ntl_hf.compare.quickstart.output import PICTURE, RESULTS, claim_folder
-from ntl_hf.compare.quickstart.pool import RunFailedError, RunKilledError, run_cells
-from ntl_hf.compare.quickstart.scores import score
-from ntl_hf.compare.quickstart.settings import (
+from ntl_hf.cli.quickstart import claim_folder
+from ntl_hf.compare.processes import Pool, Slot
+from ntl_hf.compare.quickstart.recipe import (
     BASELINE,
+    PICTURE,
+    RESULTS,
     VARIANTS,
     WITH_NTL,
     Cell,
     Settings,
     make_settings,
 )
-from ntl_hf.compare.quickstart.summary import differences, summarize
+from ntl_hf.compare.quickstart.report import summarize
 from ntl_hf.compare.quickstart.tasks import (
     LARGEST,
     NOISE_SD,
@@ -31,9 +36,11 @@ from ntl_hf.compare.quickstart.tasks import (
     TOKENS_PER_ANSWER,
     best_possible,
     make_rows,
+    score,
 )
+from ntl_hf.compare.quickstart.train_all import RunFailedError, RunKilledError, run_all
 
-# torch and what needs it are imported in the tests: the processes of `run_cells` import this file.
+# torch and what needs it are imported in the tests: the processes of `run_all` import this file.
 
 READINGS, ARITHMETIC = TASKS
 by_name = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -168,7 +175,8 @@ def test_summary_by_hand():
 
 def test_differences_are_paired_by_seed_and_one_seed_has_no_spread():
     runs = [run for run in reversed(runs_by_hand()) if run["task"] == "readings"]
-    assert sorted(differences(runs, "mae")) == [-1, 1]
+    # Seed by seed -1 and 1; paired otherwise, -5 and 5.
+    assert summarize(runs)["readings"]["difference"]["mae"] == {"mean": 0, "sd": pytest.approx(math.sqrt(2))}
     single = summarize([run for run in runs if run["seed"] == 1])["readings"]
     assert single["difference"]["mae"] == {"mean": 1, "sd": None}
 
@@ -186,7 +194,7 @@ def test_report_shows_both_variants_their_difference_and_the_best_possible(capsy
 
 
 def test_learning_curves_are_the_evaluations_of_the_log():
-    from ntl_hf.compare.quickstart.run import learning_curves
+    from ntl_hf.compare.quickstart.training import learning_curves
 
     point = {"eval_ce_loss": 2.0, "eval_number_mae": 1.5, "eval_loss": 2.2, "step": 5}
     log = [{"loss": 3.0, "step": 5}, point, {**point, "eval_ce_loss": 1.0, "step": 10}, {"train_loss": 1, "step": 10}]
@@ -212,8 +220,7 @@ class FixedModel:
 
 
 def test_an_answer_ends_at_the_end_token_and_keeps_other_special_tokens():
-    from ntl_hf.compare.quickstart.model import char_tokenizer
-    from ntl_hf.compare.quickstart.run import greedy_answers
+    from ntl_hf.compare.quickstart.training import char_tokenizer, greedy_answers
 
     tokenizer = char_tokenizer()
     one, two, three = tokenizer("123")["input_ids"]
@@ -225,7 +232,7 @@ def test_an_answer_ends_at_the_end_token_and_keeps_other_special_tokens():
 
 
 def test_prompts_and_answers_are_one_token_a_character():
-    from ntl_hf.compare.quickstart.model import char_tokenizer
+    from ntl_hf.compare.quickstart.training import char_tokenizer
 
     tokenizer = char_tokenizer()
     for task in TASKS:
@@ -238,21 +245,17 @@ def train_and_record(variant, seed, folder):
     """Initial weights, the batches in the order of training, and the final weights."""
     import torch
 
-    from ntl_hf.compare.quickstart.quiet import quiet
-    from ntl_hf.compare.quickstart.run import make_data, make_trainer
+    from ntl_hf.compare.quickstart.training import make_data, make_trainer
 
     settings = make_settings(debug=True)
-    with quiet():
-        torch.rand(1)  # what ran before in this process must not matter
-        trainer = make_trainer(
-            Cell("readings", variant, seed), settings, make_data(READINGS, seed, settings), str(folder)
-        )
-        initial = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-        batches, stock = [], trainer.training_step
-        trainer.training_step = lambda model, inputs, *rest: (
-            batches.append(inputs["input_ids"].tolist()) or stock(model, inputs, *rest)
-        )
-        trainer.train()
+    torch.rand(1)  # what ran before in this process must not matter
+    trainer = make_trainer(Cell("readings", variant, seed), settings, make_data(READINGS, seed, settings), str(folder))
+    initial = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    batches, stock = [], trainer.training_step
+    trainer.training_step = lambda model, inputs, *rest: (
+        batches.append(inputs["input_ids"].tolist()) or stock(model, inputs, *rest)
+    )
+    trainer.train()
     return initial, batches, trainer.model.state_dict()
 
 
@@ -276,57 +279,63 @@ def test_every_seed_and_task_has_both_variants():
     assert cells[0] == Cell("a", BASELINE, 0) and cells[1] == Cell("a", WITH_NTL, 0)
 
 
-def test_quiet_restores_what_it_turned_off():
-    import logging
-
-    import datasets
-    from transformers.utils import logging as transformers_logging
-
-    from ntl_hf.compare.quickstart.quiet import quiet
-
-    def state():
-        bars = datasets.are_progress_bars_disabled(), transformers_logging.is_progress_bar_enabled()
-        return (*bars, logging.getLogger("trl").isEnabledFor(logging.WARNING))
-
-    before = state()
-    with quiet():
-        assert state() == (True, False, False)
-    assert state() == before
-
-
 # ---- Side by side ----
 
 
-def fake_train(cell, on_step):
+def fake_train(given, tell):
     """Stands in for a training; in the processes it is imported by its name."""
+    cell, folder = given
     if cell == "fail":
         raise ZeroDivisionError("on purpose")
     if cell == "die":
         os._exit(9)
     if isinstance(cell, Path):
-        for _ in range(400):
+        for step in range(400):
             time.sleep(0.05)
-            on_step()
+            tell(step / 400)
         cell.touch()
-    on_step()
+    if cell == "wait":
+        Path(folder, "there").touch()
+        time.sleep(60)
+    tell(1.0)
     return f"did {cell}"
+
+
+def run_fakes(cells, jobs, on_result=lambda result: None):
+    from rich.console import Console
+
+    return run_all(Pool(fake_train, [Slot()] * jobs), cells, Console(stderr=True), 10, on_result)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_results_come_in_the_order_of_the_cells(jobs):
-    seen, steps = [], []
-    results = run_cells(fake_train, ["a", "b", "c"], jobs, lambda: steps.append(1), seen.append)
+    seen = []
+    results = run_fakes(["a", "b", "c"], jobs, seen.append)
     assert results == ["did a", "did b", "did c"]
     assert sorted(seen) == results
-    assert len(steps) == 3
 
 
 @pytest.mark.parametrize(("cell", "error"), [("fail", RunFailedError), ("die", RunKilledError)])
 def test_a_failing_run_stops_the_others_and_is_reported(cell, error, tmp_path):
     marker, before = tmp_path / "finished", multiprocessing.active_children()
     with pytest.raises(error, match="ZeroDivisionError: on purpose" if cell == "fail" else "killed"):
-        run_cells(fake_train, [marker, cell], 2, lambda: None, lambda result: None)
+        run_fakes([marker, cell], 2)
     assert multiprocessing.active_children() == before and not marker.exists()
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_stops_the_runs_and_leaves_no_files(number, error, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def send():
+        while not list(tmp_path.glob("*/0/there")):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=send, daemon=True).start()
+    with pytest.raises(error):
+        run_fakes(["wait", "a"], 1)
+    assert not multiprocessing.active_children() and not list(tmp_path.iterdir())
 
 
 # ---- The command ----
@@ -336,17 +345,30 @@ def run_command(*argv):
     return main(["quickstart", *map(str, argv)])
 
 
-def refuse_network(*args, **kwargs):
+# Of sockets of this machine the processes have need.
+NO_NETWORK = """
+import socket
+
+def refuse(*args, **kwargs):
     raise AssertionError("the quickstart opened a connection")
 
+connect = socket.socket.connect
+socket.socket.connect = lambda self, *args: (connect if self.family == socket.AF_UNIX else refuse)(self, *args)
+socket.getaddrinfo = refuse
+"""
 
-def test_debug_run_end_to_end(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # the tests' own guard
-    monkeypatch.setattr("socket.socket.connect", refuse_network)
-    monkeypatch.setattr("socket.getaddrinfo", refuse_network)
+
+def test_debug_run_end_to_end(tmp_path):
+    """In a process of its own, as for a user: what the libraries print has no chance before it."""
     folder = tmp_path / "new" / "out"
-    assert run_command("--debug", "--jobs", 1, "--output_dir", folder) == 0
-    out, err = capfd.readouterr()
+    (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (tmp_path, Path(__file__).parents[2])))
+    words = ["quickstart", "--debug", "--jobs", "1", "--output_dir", str(folder)]
+    command = [sys.executable, "-m", "ntl_hf.cli.main", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    out, err = done.stdout, done.stderr
+    assert done.returncode == 0, err
     results = json.loads((folder / RESULTS).read_text())
     settings = make_settings(debug=True)
 
@@ -366,12 +388,12 @@ def test_debug_run_end_to_end(tmp_path, capfd, monkeypatch):
 
 
 def test_without_matplotlib_it_says_so_once_and_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", results_by_hand)
+    monkeypatch.setattr("ntl_hf.compare.quickstart.train_all.quickstart", results_by_hand)
     assert run_command("--output_dir", tmp_path) == 0
     assert (tmp_path / PICTURE).exists()
     capsys.readouterr()
 
-    monkeypatch.setattr("ntl_hf.compare.quickstart.plot.find_spec", lambda name: None)
+    monkeypatch.setattr("ntl_hf.plots.find_spec", lambda name: None)
     assert run_command("--output_dir", tmp_path) == 0
     out, err = capsys.readouterr()
     assert err.count("matplotlib") == 1 and "ntl-hf[plots]" in err and len(err.splitlines()) == 1
@@ -394,7 +416,7 @@ def test_bad_input_is_one_line_and_exit_code_2_before_training(argv, message, tm
     def train(*args, **kwargs):
         raise AssertionError("training started")
 
-    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    monkeypatch.setattr("ntl_hf.compare.quickstart.train_all.quickstart", train)
     monkeypatch.chdir(tmp_path)
     Path("a_file").touch()
     Path("full").mkdir()
@@ -409,7 +431,7 @@ def test_an_interrupted_run_says_so_and_writes_nothing(tmp_path, capsys, monkeyp
     def train(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    monkeypatch.setattr("ntl_hf.compare.quickstart.train_all.quickstart", train)
     assert run_command("--output_dir", tmp_path) == 130
     assert "interrupted" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
@@ -418,7 +440,7 @@ def test_a_killed_process_is_one_line_and_exit_code_1(tmp_path, capsys, monkeypa
     def train(*args, **kwargs):
         raise RunKilledError("killed")
 
-    monkeypatch.setattr("ntl_hf.compare.quickstart.start.quickstart", train)
+    monkeypatch.setattr("ntl_hf.compare.quickstart.train_all.quickstart", train)
     assert run_command("--output_dir", tmp_path) == 1
     err = capsys.readouterr().err
     assert "--jobs 1" in err and len(err.splitlines()) == 1

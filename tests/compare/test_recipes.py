@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.compare.cells import make_cells
-from ntl_hf.compare.evaluations import check_evaluations
+from ntl_hf.compare.cells import check_evaluations, make_cells
 from ntl_hf.compare.plan import read_plan
 from ntl_hf.settings.losses import LOSSES
 

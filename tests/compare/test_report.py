@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from ntl_hf.compare.plots import can_plot
-from ntl_hf.compare.report import write_report
+from ntl_hf.compare.report import print_summary, write_report
 from ntl_hf.compare.results import read_results
 from ntl_hf.compare.summary import summarize
-from ntl_hf.compare.terminal import print_summary
+from ntl_hf.plots import can_plot
 from tests.compare.hand import VARIANTS, make_cells, make_plan, write_cell
 
 TARGETS = [1, 2, 3, 40]
@@ -236,7 +235,7 @@ def test_without_matplotlib_the_report_says_so(tmp_path, monkeypatch):
     write_all(plan)
     report_text(plan)
     assert can_plot()
-    monkeypatch.setattr("ntl_hf.compare.plots.find_spec", lambda name: None)
+    monkeypatch.setattr("ntl_hf.plots.find_spec", lambda name: None)
     # Those of the report before do not belong to this one.
     assert "ntl-hf[plots]" in report_text(plan) and not list((tmp_path / "plots").iterdir())
 

@@ -5,7 +5,7 @@ import signal
 import threading
 from pathlib import Path
 
-from ntl_hf.compare.process import InterruptedRunError, RefusedError
+from ntl_hf.compare.processes import InterruptedRunError, RefusedError
 
 
 def work(item, tell):

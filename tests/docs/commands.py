@@ -92,7 +92,7 @@ def _parse(words: list[str]) -> None:
 
 def _read_comparison(words: list[str], patch: pytest.MonkeyPatch) -> None:
     """Up to the first training: the file, every cell and every evaluation are checked; then it is interrupted."""
-    from ntl_hf.compare import run
+    from ntl_hf.compare import run_cells as run
 
     started: list[Any] = []
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from ntl_hf import NTLSeq2SeqTrainer, NTLSFTTrainer, NTLTrainer
 from ntl_hf.cli.main import main
-from ntl_hf.compare.process import Slot
-from ntl_hf.compare.run import run_cells
+from ntl_hf.compare.processes import Slot
+from ntl_hf.compare.run_cells import run_cells
 from ntl_hf.trainers import precision_checks
 from ntl_hf.trainers.precision_checks import (
     has_instructions,

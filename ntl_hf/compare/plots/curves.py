@@ -1,12 +1,18 @@
-"""Learning curves: cross entropy and digit error over the steps, while training and, where it was, in evaluation."""
+"""Curves of the training and of the model's probabilities: learning, a digit's distribution, error and likelihood."""
 
 from collections.abc import Sequence
+from functools import partial
+from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from ...plots.panels import add_legend, make_figure
+from ..metric_labels import label_of
 from ..plan import Plan
-from ..results import Result
-from .style import draw_seeds, looks
+from ..results import Floats, Result
+from ..summary import spread
+from . import draw_seeds, draw_variants, looks
 
 _CURVES = {
     "ce_loss": "CE in training (nats/token)",
@@ -15,10 +21,17 @@ _CURVES = {
     "eval_number_mae": "|expected digit - digit| in evaluation",
 }
 _MOST_MARKERS = 12
+_LIKELIHOOD, _ERRORS = "cross_entropy", ("mae", "decoded_mae")
+# No line shows its dashes where there are points alone.
+_FILLS = {"-": "full", "--": "none", ":": "left", "-.": "top"}
 
 
-def draw(plan: Plan, results: Sequence[Result]) -> Any:
-    """A figure with a panel a curve, or None where nothing was logged."""
+def draw_learning(plan: Plan, results: Sequence[Result]) -> Any:
+    """Cross entropy and digit error over the steps, while training and, where it was, in evaluation.
+
+    Returns:
+        A figure with a panel a curve, or None where nothing was logged.
+    """
     names = [name for name in _CURVES if any(_points(result.log, name) for result in results)]
     if not names:
         return None
@@ -27,13 +40,14 @@ def draw(plan: Plan, results: Sequence[Result]) -> Any:
     for panel in panels.flat[len(names) :]:
         panel.set_visible(False)
     for panel, name in zip(panels.flat, names, strict=False):
-        _draw_panel(panel, plan, results, name)
+        draw_logged(panel, plan, results, name)
         panel.set(xlabel="Optimizer step", ylabel=_CURVES[name])
     add_legend(figure, panels, "Mean over seeds, and their range")
     return figure
 
 
-def _draw_panel(panel: Any, plan: Plan, results: Sequence[Result], name: str) -> None:
+def draw_logged(panel: Any, plan: Plan, results: Sequence[Result], name: str) -> None:
+    """What the trainers have logged by that name, over the steps that all seeds of a variant have."""
     for variant, look in looks(plan).items():
         curves = [_points(result.log, name) for result in results if result.variant == variant]
         # Runs that were interrupted may have logged at other steps.
@@ -43,6 +57,68 @@ def _draw_panel(panel: Any, plan: Plan, results: Sequence[Result], name: str) ->
             draw_seeds(panel, steps, values, variant, {**look, "markevery": max(1, len(steps) // _MOST_MARKERS)})
 
 
+def draw_distribution(plan: Plan, results: Sequence[Result]) -> Any:
+    """The predicted distribution of a digit around the true one, teacher-forced.
+
+    Returns:
+        A figure with a column an evaluation, or None where no evaluation has recorded one.
+    """
+    recorded = {name: [result.evaluations[name].distribution for result in results] for name in plan.evaluations}
+    offsets = {name: next((each["offset"] for each in found if each), None) for name, found in recorded.items()}
+    names = [name for name, offset in offsets.items() if offset is not None]
+    if not names:
+        return None
+    figure, panels = make_figure(1, len(names), sharey=True)
+    for panel, name in zip(panels[0], names, strict=True):
+        draw_variants(panel, plan, results, offsets[name] or (), partial(_log_curve, name=name))
+        panel.set(title=name, xlabel="Predicted value - true value of a digit", yscale="log", xticks=range(-9, 10, 3))
+    panels[0][0].set_ylabel("Mean probability")
+    add_legend(figure, panels, "Mean over seeds, and their range, of the model's probabilities where a digit is due")
+    return figure
+
+
+def draw_trade_off(plan: Plan, results: Sequence[Result]) -> Any:
+    """Error against likelihood: what a variant gains in one and pays in the other.
+
+    Returns:
+        A figure with a column an evaluation and a row an error, or None where no evaluation has any.
+    """
+    errors = [name for name in _ERRORS if any(_values(results, each, name) for each in plan.evaluations)]
+    if not errors or not all(_values(results, each, _LIKELIHOOD) for each in plan.evaluations):
+        return None
+    figure, panels = make_figure(len(errors), len(plan.evaluations), sharex="col")
+    for column, evaluation in enumerate(plan.evaluations):
+        panels[0][column].set_title(evaluation)
+        panels[-1][column].set_xlabel(label_of(_LIKELIHOOD).label)
+        for row, error in enumerate(errors):
+            _draw_points(panels[row][column], plan, results, evaluation, error)
+            panels[row][0].set_ylabel(label_of(error).label)
+    add_legend(figure, panels, "Mean over seeds, and the standard deviation. Better is down and to the left.")
+    return figure
+
+
+def _draw_points(panel: Any, plan: Plan, results: Sequence[Result], evaluation: str, error: str) -> None:
+    for variant, look in looks(plan).items():
+        own = [result for result in results if result.variant == variant]
+        x, y = (_values(own, evaluation, name) for name in (_LIKELIHOOD, error))
+        if x and y:
+            look = {**look, "ls": "none", "ms": 6, "lw": 1, "fillstyle": _FILLS[look["ls"]]}
+            panel.errorbar(fmean(x), fmean(y), spread(y), spread(x), label=variant, elinewidth=0.6, **look)
+
+
 def _points(log: Sequence[dict[str, Any]], name: str) -> dict[int, float]:
     """Step to value, without windows that had no number."""
     return {line["step"]: line[name] for line in log if line.get(name) is not None and line[name] == line[name]}
+
+
+def _log_curve(result: Result, name: str) -> Floats | None:
+    found = result.evaluations[name].distribution
+    if found is None:
+        return None
+    # A logarithm knows no 0.
+    return np.where(np.array(found["probability"]) > 0, found["probability"], np.nan)
+
+
+def _values(results: Sequence[Result], evaluation: str, name: str) -> list[float]:
+    found = [result.evaluations[evaluation].metrics.get(name) for result in results]
+    return [value for value in found if value is not None]

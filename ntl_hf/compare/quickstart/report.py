@@ -1,23 +1,23 @@
-"""The report in words: one table a task, mean and spread over seeds beside the best possible."""
+"""The report: results as JSON, a table a task with the best possible beside both variants, and learning curves."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .settings import BASELINE, WITH_NTL
-from .summary import differences
+from ..plots.curves import draw_logged
+from ..results import Evaluation, Result
+from ..summary import Score
+from ..summary import summarize as summarize_plan
+from ..tables import terminal_table
+from .recipe import BASELINE, LABELS, PICTURE, RESULTS, WITH_NTL, Settings, make_plan
 
-# Score -> label, factor, decimals.
-_ROWS = {
-    "exact_match": ("Exact match (%)", 100, 1),
-    "mae": ("MAE", 1, 2),
-    "median_ae": ("Median abs. error", 1, 1),
-    "r2": ("R2", 1, 3),
-    "ce": ("CE (nats/token)", 1, 3),
-    "number_mass": ("Number mass (%)", 100, 2),
-    "unreadable": ("Unreadable (%)", 100, 1),
+# Curve of the results -> what the trainers log it as, and how the picture calls it.
+_CURVES = {
+    "ce": ("eval_ce_loss", "Test CE (nats per token)"),
+    "number_mae": ("eval_number_mae", "Mean |expected digit - digit|"),
 }
 _NOTES = (
     "Mean {sign} standard deviation over seeds. Difference: CE + NTL minus CE, seed by seed.\n"
@@ -25,6 +25,31 @@ _NOTES = (
     "Unreadable: not a number of up to three digits. MAE, median and R2 charge it the largest error possible.\n"
     "Number mass: the probability on digits where a digit is due."
 )
+Run = dict[str, Any]
+
+
+def write_results(folder: Path, results: dict[str, Any]) -> Path:
+    """Write the results and remove the picture of an earlier run, which would not belong to them."""
+    (folder / PICTURE).unlink(missing_ok=True)
+    path = folder / RESULTS
+    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def summarize(runs: list[Run]) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
+    """`{task: {"CE" | "CE + NTL" | "difference": {score: {"mean", "sd"}}}}`.
+
+    The difference is CE + NTL minus CE, seed by seed, so that what a seed gives to both does not blur it. `sd` is the
+    sample standard deviation over seeds, None for a single one.
+    """
+    summary: dict[str, Any] = {}
+    for task in dict.fromkeys(run["task"] for run in runs):
+        found = summary[task] = {BASELINE: {}, WITH_NTL: {}, "difference": {}}
+        for score in _scores(runs, task):
+            found[score.variant][score.metric] = {"mean": score.mean, "sd": score.sd}
+            if (difference := score.difference) is not None:
+                found["difference"][score.metric] = {"mean": difference.mean, "sd": difference.sd}
+    return summary
 
 
 def print_report(console: Console, results: dict[str, Any]) -> None:
@@ -36,30 +61,60 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
     console.print(_NOTES.format(sign=sign), style="dim", soft_wrap=True, highlight=False)
 
 
+def save_curves(results: dict[str, Any], path: Path) -> None:
+    """Draw one column a task and one row a score, and save a PNG."""
+    from ...plots.panels import add_legend, make_figure
+
+    figure, panels = make_figure(len(_CURVES), len(results["tasks"]), sharex=True)
+    for column, task in zip(panels.T, results["tasks"], strict=True):
+        plan, found = make_plan(task["name"], Settings()), _results(results["runs"], task["name"])
+        for panel, (name, _) in zip(column, _CURVES.values(), strict=True):
+            draw_logged(panel, plan, found, name)
+        column[0].set_title(task["title"])
+        column[0].axhline(task["best_ce_on_curve_rows"], color="0.4", ls="--", lw=1, label="best possible")
+        column[-1].set_xlabel("Step")
+    for panel, (_, label) in zip(panels[:, 0], _CURVES.values(), strict=True):
+        panel.set_ylabel(label)
+    seeds = len({run["seed"] for run in results["runs"]})
+    add_legend(figure, panels, f"Mean over {seeds} seeds, and their range" if seeds > 1 else "One seed")
+    figure.savefig(path, dpi=120)
+
+
+def _scores(runs: list[Run], task: str) -> list[Score]:
+    # Tests over so few seeds would say nothing.
+    return summarize_plan(make_plan(task, Settings()), _results(runs, task), tested=False)
+
+
+def _results(runs: list[Run], task: str) -> list[Result]:
+    return [
+        Result(run["variant"], run["seed"], {}, {}, _log(run), {task: Evaluation(run["scores"], None, Path())})
+        for run in runs
+        if run["task"] == task
+    ]
+
+
+def _log(run: Run) -> list[dict[str, float]]:
+    curves = {"step": run["curves"]["step"], **{name: run["curves"][key] for key, (name, _) in _CURVES.items()}}
+    return [dict(zip(curves, point, strict=True)) for point in zip(*curves.values(), strict=True)]
+
+
 def _table(task: dict[str, Any], summary: dict[str, Any], sign: str) -> Table:
-    table = Table(
-        title=task["title"], title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
-    )
-    table.add_column("On test rows", no_wrap=True, min_width=17)
-    for name in (BASELINE, WITH_NTL, "Difference", "Best possible"):
-        table.add_column(name, justify="right", overflow="fold")
-    for score, (label, factor, decimals) in _ROWS.items():
-        cells = [
-            _format(summary[BASELINE][score], factor, decimals, sign),
-            _format(summary[WITH_NTL][score], factor, decimals, sign),
-            _format(summary["difference"][score], factor, decimals, sign, "+"),
-            f"{factor * task['best_possible'][score]:.{decimals}f}",
-        ]
-        table.add_row(label, *cells)
+    rows = []
+    for name, label in LABELS.items():
+        cells = [label.label]
+        for column in (BASELINE, WITH_NTL, "difference"):
+            mean, sd = summary[column][name].values()
+            spread = "" if sd is None else f" {sign} {label.show(sd)}"
+            cells.append(label.show(mean, plus=column == "difference") + spread)
+        rows.append([*cells, label.show(task["best_possible"][name])])
+    header = ("On test rows", BASELINE, WITH_NTL, "Difference", "Best possible")
+    table = terminal_table(task["title"], header, rows, no_wrap=True, min_width=17)
+    table.padding = (0, 0, 0, 1)
     return table
 
 
-def _format(spread: dict[str, Any], factor: float, decimals: int, sign: str, plus: str = "") -> str:
-    text = f"{factor * spread['mean']:{plus}.{decimals}f}"
-    return text if spread["sd"] is None else f"{text} {sign} {factor * spread['sd']:.{decimals}f}"
-
-
-def _verdict(runs: list[dict[str, Any]], task: str) -> str:
-    changes = differences([run for run in runs if run["task"] == task], "mae")
+def _verdict(runs: list[Run], task: str) -> str:
+    found = {score.variant: score.values for score in _scores(runs, task) if score.metric == "mae"}
+    changes = [found[WITH_NTL][seed] - value for seed, value in found[BASELINE].items()]
     lower, higher = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
     return f"MAE with NTL: lower in {lower}, higher in {higher} of {len(changes)} paired seeds."

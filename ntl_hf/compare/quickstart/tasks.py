@@ -1,19 +1,24 @@
-"""The two generated tasks, and the best that any model can do on them."""
+"""The two generated tasks, the scores of answers to them, and the best that any model can do on them."""
 
 import math
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
-from statistics import NormalDist
+from statistics import NormalDist, fmean, median
+from typing import Any
 
 from datasets import Dataset
 
 from ...data.calculations import draw_calculation
 from ...data.generated import RoundedGaussian
 from ...data.readings import LARGEST, NOISE_SD, WIDTH, draw_reading, write_reading
-from .scores import score
 
 TOKENS_PER_ANSWER = WIDTH + 1  # the digits and the end token, one token each
+TEST_SEED = -1  # one test set for all seeds, so that they are scored against the same best possible
+# The tasks write their answers with three digits, 0 to 999. `42` for `042` can be read all the same; four digits are a
+# number that had not ended.
+_READABLE = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,29 @@ def make_rows(task: Task, size: int, seed: int, exclude: Collection[str] = ()) -
     return Dataset.from_list(rows)
 
 
+def score(answers: Sequence[str], values: Sequence[int]) -> dict[str, float]:
+    """Exact match (a fraction), MAE, median absolute error, R2, and the fraction of unreadable answers.
+
+    An answer is unreadable unless it is a number of one to three digits. To leave it out would reward a model for
+    breaking down where it is unsure, so it is charged the largest error possible: the distance from the true value to
+    the further of 0 and 999.
+    """
+    readable = [_READABLE.fullmatch(answer) is not None for answer in answers]
+    errors = [
+        abs(int(answer) - value) if is_readable else max(value, LARGEST - value)
+        for answer, value, is_readable in zip(answers, values, readable, strict=True)
+    ]
+    center = fmean(values)
+    variation = sum((value - center) ** 2 for value in values)
+    return {
+        "exact_match": fmean(error == 0 for error in errors),
+        "mae": fmean(errors),
+        "median_ae": float(median(errors)),
+        "r2": 1 - sum(error**2 for error in errors) / variation if variation else float("nan"),
+        "unreadable": fmean(not each for each in readable),
+    }
+
+
 def best_possible(task: Task, values: list[int], means: list[int]) -> dict[str, float]:
     """Scores of a model that knows the noise-free answer and the noise, on the given rows.
 
@@ -76,6 +104,19 @@ def best_possible(task: Task, values: list[int], means: list[int]) -> dict[str, 
         **score([write_reading(mean) for mean in means], values),
         "ce": cross_entropy / TOKENS_PER_ANSWER,
         "number_mass": 1.0,
+    }
+
+
+def describe(task: Task, test_rows: int, curve_rows: int) -> dict[str, Any]:
+    """A task in the results: its title, its noise, and the best that can be reached on its test and curve rows."""
+    test = make_rows(task, test_rows, TEST_SEED)
+    curve = test.select(range(curve_rows))
+    return {
+        "name": task.name,
+        "title": task.title,
+        "noise_sd": task.noise_sd,
+        "best_possible": best_possible(task, test["value"], test["mean"]),
+        "best_ce_on_curve_rows": best_possible(task, curve["value"], curve["mean"])["ce"],
     }
 
 

@@ -1,21 +1,18 @@
 """Train and score the cells that are not finished, with one bar for all."""
 
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .cell_folder import LOG, is_finished
 from .cells import Cell
-from .folder import LOG
-from .process import DONE, INTERRUPTED, REFUSED, Slot
-from .processes import Outcome, Pool
-from .start import run_cell
-from .state import is_finished
+from .processes import DONE, INTERRUPTED, REFUSED, Outcome, Pool, Tell, make_slots
 
-_PRELOAD = ("ntl_hf.compare.work", "ntl_hf.runs.sft", "ntl_hf.runs.train", "ntl_hf.runs.evaluate")
+_PRELOAD = ("ntl_hf.compare.training", "ntl_hf.runs.sft", "ntl_hf.runs.train", "ntl_hf.runs.evaluate")
 
 
 @dataclass
@@ -42,13 +39,16 @@ def make_pool(jobs: int, devices: Sequence[str]) -> Pool:
         jobs: how many cells at a time.
         devices: values of CUDA_VISIBLE_DEVICES, dealt out in turn; none for the CPU.
     """
-    threads = max(1, _cores() // jobs)
-    slots = [Slot(devices[i % len(devices)] if devices else None, threads) for i in range(jobs)]
-    # A process that has asked for GPUs cannot be forked, and importing may ask.
-    has_fork = sys.platform == "linux" and not devices
-    pool = Pool(run_cell, slots, _PRELOAD, "forkserver" if has_fork else "spawn")
+    pool = Pool(_run_cell, make_slots(jobs, devices), _PRELOAD)
     pool.warm_up()
     return pool
+
+
+def _run_cell(item: tuple[Cell, int], tell: Tell) -> None:
+    # Here, because the command itself does without these imports.
+    from .training import run_cell
+
+    run_cell(*item, tell)
 
 
 def run_cells(cells: Sequence[Cell], pool: Pool, console: Console) -> Finish:
@@ -69,24 +69,50 @@ def run_cells(cells: Sequence[Cell], pool: Pool, console: Console) -> Finish:
     from ..trainers.precision_checks import warn_of_slow_settings
 
     warn_of_slow_settings(cell.resolved for cell in todo)
-    shares = [0.0] * len(todo)
-    columns = (TextColumn("Cells"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
+    done: list[Cell] = []
+
+    def on_outcome(position: int, outcome: Outcome) -> bool:
+        done.extend([todo[position]] if outcome.how == DONE else [])
+        return _note(todo[position], outcome, finish, console, is_first=not finish.skipped and not done)
+
+    items, logs = [(cell, pool.slots[0].threads) for cell in todo], [cell.folder / LOG for cell in todo]
+    finish.signal = run_with_bar(pool, items, logs, console, on_outcome, "Cells", names=[cell.name for cell in todo])
+    return finish
+
+
+def run_with_bar(
+    pool: Pool,
+    items: Sequence[Any],
+    logs: Sequence[Path],
+    console: Console,
+    on_outcome: Callable[[int, Outcome], bool],
+    label: str,
+    names: Sequence[str],
+    size: int = 1,
+) -> int | None:
+    """`Pool.run` with one bar on a terminal.
+
+    Args:
+        pool, items, logs, on_outcome: as of `Pool.run`.
+        console: a terminal, or nothing is shown.
+        label: before the bar.
+        names: of the items, shown behind the bar while they run.
+        size: what an item counts.
+    """
+    shares = [0.0] * len(items)
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=len(todo), now="")
+        bar = progress.add_task("", total=len(items) * size, now="")
 
         def on_progress(position: int, share: float) -> None:
             shares[position] = share
-            progress.update(bar, completed=round(sum(shares), 2), now=todo[position].name)
+            progress.update(bar, completed=round(sum(shares) * size, 2), now=names[position])
 
-        def on_outcome(position: int, outcome: Outcome) -> bool:
+        def on_end(position: int, outcome: Outcome) -> bool:
             on_progress(position, 1.0 if outcome.how == DONE else 0.0)
-            return _note(todo[position], outcome, finish, console, is_first=not finish.skipped and 1.0 not in shares)
+            return on_outcome(position, outcome)
 
-        threads = pool.slots[0].threads
-        finish.signal = pool.run(
-            [(cell, threads) for cell in todo], [cell.folder / LOG for cell in todo], on_progress, on_outcome
-        )
-    return finish
+        return pool.run(items, logs, on_progress, on_end)
 
 
 def _note(cell: Cell, outcome: Outcome, finish: Finish, console: Console, is_first: bool) -> bool:
@@ -103,7 +129,3 @@ def _note(cell: Cell, outcome: Outcome, finish: Finish, console: Console, is_fir
         text = outcome.how if outcome.how == DONE else f"{outcome.how}: {outcome.message} See {cell.folder / LOG}."
         console.print(f"{cell.name}: {text}", highlight=False, markup=False, soft_wrap=True)
     return True
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Settings on their way to the argument classes: a recipe, what a comparison sets over it, and the command line."""
+"""Settings on their way to the argument classes: what a comparison sets over a recipe, and the command line."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -55,4 +55,4 @@ def _grouped(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         raise UsageError(f"'{parts[0]}' belongs to no option.")
     starts = [i for i, part in enumerate(parts) if part.startswith("--")]
     for start, end in zip(starts, [*starts[1:], len(parts)], strict=False):
-        yield parts[start][2:], parts[start + 1 : end]
+        yield parts[start][2:], list(parts[start + 1 : end])

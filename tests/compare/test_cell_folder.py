@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from ntl_hf.compare import state
-from ntl_hf.compare.folder import (
+from ntl_hf.compare import cell_folder
+from ntl_hf.compare.cell_folder import (
     CELL,
     EVALUATION_SETTINGS,
-    METRICS,
+    METRICS_FILE,
     TRAINING,
     read_json,
     write_json,
@@ -29,29 +29,29 @@ def cell(tmp_path):
 
 
 def test_a_finished_cell(cell):
-    state.check([cell])
-    assert state.is_finished(cell) and state.is_trained(cell) and not state.missing_evaluations(cell)
+    cell_folder.check([cell])
+    assert cell_folder.is_finished(cell) and cell_folder.is_trained(cell) and not cell_folder.missing_evaluations(cell)
 
 
 def test_a_cell_that_was_not_begun(tmp_path):
     cell = make_cells(make_plan(tmp_path))[0]
-    state.check([cell])
-    assert not state.is_trained(cell) and not state.is_finished(cell)
+    cell_folder.check([cell])
+    assert not cell_folder.is_trained(cell) and not cell_folder.is_finished(cell)
 
 
 def test_an_interrupted_training_goes_on(cell):
     write_json(cell.folder / TRAINING, {"settings": cell.settings, "finished": None})
     (cell.folder / CELL).unlink()
     (cell.folder / "ntl_config.json").unlink()
-    state.check([cell])
-    assert not state.is_trained(cell) and not state.is_finished(cell)
+    cell_folder.check([cell])
+    assert not cell_folder.is_trained(cell) and not cell_folder.is_finished(cell)
 
 
 def test_another_evaluation_is_all_that_is_left_to_do(cell):
     more = dataclasses.replace(cell, evaluations={**cell.evaluations, "extrapolate": {}})
-    state.check([more])
-    assert state.is_trained(more) and not state.is_finished(more)
-    assert state.missing_evaluations(more) == ["extrapolate"]
+    cell_folder.check([more])
+    assert cell_folder.is_trained(more) and not cell_folder.is_finished(more)
+    assert cell_folder.missing_evaluations(more) == ["extrapolate"]
 
 
 @pytest.mark.parametrize(
@@ -64,34 +64,34 @@ def test_another_evaluation_is_all_that_is_left_to_do(cell):
 def test_other_settings_are_refused(cell, changes, message):
     other = dataclasses.replace(cell, settings={**cell.settings, **changes})
     with pytest.raises(ValueError, match=message) as error:
-        state.check([other])
+        cell_folder.check([other])
     assert "The cell 'NTL-WAS 0.3, seed 0'" in str(error.value) and str(cell.folder) in str(error.value)
 
 
 def test_other_settings_of_an_evaluation_are_refused(cell):
     other = dataclasses.replace(cell, evaluations={"interpolate": {"dataset_test_split": "extrapolate"}})
     with pytest.raises(ValueError, match="The evaluation 'interpolate' of the cell"):
-        state.check([other])
+        cell_folder.check([other])
     for path in cell.evaluation_folder("interpolate").iterdir():
         path.unlink()
-    state.check([other])
-    assert state.missing_evaluations(other) == ["interpolate"]
+    cell_folder.check([other])
+    assert cell_folder.missing_evaluations(other) == ["interpolate"]
 
 
 def test_another_loss_than_the_cell_says_is_refused(cell):
     path = cell.folder / "ntl_config.json"
     path.write_text(json.dumps(read_json(path) | {"loss": "mse"}))
     with pytest.raises(ValueError, match="was trained with `ntl_loss` 'mse'"):
-        state.check([cell])
+        cell_folder.check([cell])
     path.unlink()
     with pytest.raises(ValueError, match=r"has no ntl_config\.json"):
-        state.check([cell])
+        cell_folder.check([cell])
 
 
 def test_the_head_is_no_part_of_the_loss(cell):
     path = cell.folder / "ntl_config.json"
     path.write_text(json.dumps(read_json(path) | {"head": "logits"}))
-    state.check([cell])
+    cell_folder.check([cell])
 
 
 @pytest.mark.parametrize("mark", ["model.safetensors", "checkpoint-3"])
@@ -100,21 +100,21 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path, mark):
     cell.folder.mkdir(parents=True)
     (cell.folder / mark).touch()
     with pytest.raises(ValueError, match="holds something else"):
-        state.check([cell])
+        cell_folder.check([cell])
 
 
 @pytest.mark.parametrize("name", [CELL, TRAINING, f"evaluation/interpolate/{EVALUATION_SETTINGS}"])
 def test_damaged_files_are_named(cell, name):
     (cell.folder / name).write_text("{")
     with pytest.raises(ValueError, match="is not valid JSON"):
-        state.check([cell])
-        state.is_finished(cell)
+        cell_folder.check([cell])
+        cell_folder.is_finished(cell)
 
 
 @pytest.mark.parametrize("content", ["[]", "3", '{"settings": 3, "finished": null}', '{"settings": {}}'])
 def test_a_training_that_cannot_be_read_is_named(cell, content):
     (cell.folder / TRAINING).write_text(content)
-    for read in (lambda: state.check([cell]), lambda: state.is_finished(cell)):
+    for read in (lambda: cell_folder.check([cell]), lambda: cell_folder.is_finished(cell)):
         with pytest.raises(ValueError, match=f"{TRAINING} must hold .*emove .*run the command again"):
             read()
 
@@ -122,9 +122,9 @@ def test_a_training_that_cannot_be_read_is_named(cell, content):
 @pytest.mark.parametrize("metrics", [3, {"mae": 3}, *({"mae": {"value": x}} for x in (math.nan, "1", True, 10**400))])
 def test_metrics_that_cannot_be_read_are_named(cell, metrics):
     folder = cell.evaluation_folder("interpolate")
-    (folder / METRICS).write_text(json.dumps({"metrics": metrics}))
+    (folder / METRICS_FILE).write_text(json.dumps({"metrics": metrics}))
     with pytest.raises(
-        ValueError, match=f"{METRICS} must hold .*metrics.*remove the folder and run the command again"
+        ValueError, match=f"{METRICS_FILE} must hold .*metrics.*remove the folder and run the command again"
     ):
         read_results([cell])
 
@@ -134,25 +134,25 @@ def test_two_comparisons_at_once_are_refused(tmp_path):
     with (
         locked_elsewhere(folder),
         pytest.raises(ValueError, match="new: another `ntl-hf compare` is at work"),
-        state.claimed(folder),
+        cell_folder.claimed(folder),
     ):
         pass
-    with state.claimed(folder):
+    with cell_folder.claimed(folder):
         pass
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="cannot be made"), state.claimed(tmp_path / "file" / "below"):
+    with pytest.raises(ValueError, match="cannot be made"), cell_folder.claimed(tmp_path / "file" / "below"):
         pass
 
 
 def test_settings_that_an_older_version_did_not_have_are_their_defaults(cell):
     saved = {key: value for key, value in cell.ntl.items() if key != "gaussian_sigma"}
     write_json(cell.folder / "ntl_config.json", saved)
-    state.check([cell])
+    cell_folder.check([cell])
     with pytest.raises(ValueError, match=r"was trained with `ntl_gaussian_sigma` 0\.0"):
-        state.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
+        cell_folder.check([dataclasses.replace(cell, ntl={**cell.ntl, "gaussian_sigma": 1.0})])
 
 
 def test_secrets_are_neither_written_nor_compared(cell):
@@ -165,8 +165,8 @@ def test_secrets_are_neither_written_nor_compared(cell):
     renewed = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {**secret, "token": "new"}})
     for settings in (ours.settings, renewed.settings):
         (cell.folder / TRAINING).write_text(json.dumps({"settings": settings, "finished": "now"}))
-        state.check([ours, renewed])
+        cell_folder.check([ours, renewed])
     other = dataclasses.replace(ours, settings={**ours.settings, "model_init_kwargs": {"token": "s3cr3t"}})
     with pytest.raises(ValueError, match="`model_init_kwargs` was") as error:
-        state.check([other])
+        cell_folder.check([other])
     assert "s3cr3t" not in str(error.value)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ntl_hf.compare import work
-from ntl_hf.compare.process import RefusedError
+from ntl_hf.compare import training
+from ntl_hf.compare.processes import RefusedError
 from tests.compare.hand import make_cell, make_plan
 
 
@@ -23,13 +23,13 @@ def make(tmp_path):
 
 
 def test_data_that_can_be_evaluated(make):
-    work._check_evaluation_data(make({"prompt": "1 + 1 =", "completion": " 2"}))
+    training._check_evaluation_data(make({"prompt": "1 + 1 =", "completion": " 2"}))
 
 
 def test_columns_that_cannot_be_evaluated_are_refused(make):
     cell = make({"messages": [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]})
     with pytest.raises(RefusedError, match="evaluation 'test': An evaluation needs the columns 'prompt'"):
-        work._check_evaluation_data(cell)
+        training._check_evaluation_data(cell)
 
 
 def test_tasks_of_lm_eval_are_looked_up(make, monkeypatch):
@@ -39,4 +39,4 @@ def test_tasks_of_lm_eval_are_looked_up(make, monkeypatch):
     monkeypatch.setattr("ntl_hf.runs.evaluate.prepare_tasks", prepare)
     cell = make({"prompt": "1 + 1 =", "completion": " 2"}, lm_eval_tasks=["gsm8kk"])
     with pytest.raises(RefusedError, match="evaluation 'test': lm_eval has no task 'gsm8kk'"):
-        work._check_evaluation_data(cell)
+        training._check_evaluation_data(cell)

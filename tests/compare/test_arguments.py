@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ntl_hf.compare.settings import parse
+from ntl_hf.compare.arguments import parse
 from ntl_hf.runs import sft
 from ntl_hf.settings.errors import UsageError
 

@@ -1,15 +1,50 @@
-"""What is done already: which cells are finished, and that none was made with other settings."""
+"""A cell's folder: what is where in it, what is done already, and that none of it was made with other settings."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import os
+import platform
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..settings.config import FILE_NAME, NTLConfig
+from ..settings.json_settings import read_settings
+from ..settings.redaction import redacted
 from ..trainers.checkpoints import CHECKPOINTS
 from ..trainers.folder_lock import locked
 from .cells import Cell
-from .folder import CELL, EVALUATION_SETTINGS, TRAINING, check_same, read_json
+
+CELL, TRAINING, LOG, RECIPE, COMMAND = "cell.json", "training.json", "cell.log", "recipe.yaml", "command.txt"
+METRICS_FILE, PREDICTIONS_FILE, EVALUATION_SETTINGS = "metrics.json", "predictions.jsonl", "settings.json"
+
+_ABSENT = "not set"
+_PACKAGES = ("ntl-hf", "torch", "transformers", "trl", "peft", "datasets")
+
+
+def read_json(path: Path) -> Any:
+    """The names and values of a JSON file, or None where there is no such file.
+
+    Raises:
+        ValueError: it is not JSON, or holds something else.
+    """
+    try:
+        return read_settings(path, "Remove it and run the command again.")
+    except FileNotFoundError:
+        return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, without secrets and in one go: neither a reader nor a killed process ever sees half of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(redacted(content), indent=2) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def versions() -> dict[str, str]:
+    """What results depend on beside the settings: package to version, and that of Python."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
 def is_trained(cell: Cell) -> bool:
@@ -38,14 +73,14 @@ def check(cells: Sequence[Cell]) -> None:
         if training is None:
             _check_is_ours(cell)
             continue
-        check_same(training["settings"], cell.settings, f"The cell '{cell.name}'", cell.folder)
+        _check_same(training["settings"], cell.settings, f"The cell '{cell.name}'", cell.folder)
         if training["finished"]:
             check_loss(cell)
         for name, settings in cell.evaluations.items():
             folder = cell.evaluation_folder(name)
             before = read_json(folder / EVALUATION_SETTINGS)
             if before is not None:
-                check_same(before, settings, f"The evaluation '{name}' of the cell '{cell.name}'", folder)
+                _check_same(before, settings, f"The evaluation '{name}' of the cell '{cell.name}'", folder)
 
 
 def check_loss(cell: Cell) -> None:
@@ -70,6 +105,15 @@ def check_loss(cell: Cell) -> None:
             )
 
 
+def claimed(folder: Path) -> AbstractContextManager[None]:
+    """Keep another `ntl-hf compare` from training the same cells meanwhile.
+
+    Raises:
+        ValueError: on entering: one is at work in the folder, or it cannot be made.
+    """
+    return locked(folder, "another `ntl-hf compare` is at work there; wait for it, or choose another `output_dir`.")
+
+
 def _read_training(cell: Cell) -> dict[str, Any] | None:
     path = cell.folder / TRAINING
     content = read_json(path)
@@ -87,12 +131,18 @@ def _check_is_ours(cell: Cell) -> None:
         )
 
 
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep another `ntl-hf compare` from training the same cells meanwhile.
+def _check_same(before: dict[str, Any], now: dict[str, Any], where: str, folder: Path) -> None:
+    """Refuse settings that differ, secrets aside, from those that a folder was made with.
 
     Raises:
-        ValueError: one is at work in the folder, or it cannot be made.
+        ValueError: naming what `where` says, the setting, and the folder to remove.
     """
-    with locked(folder, "another `ntl-hf compare` is at work there; wait for it, or choose another `output_dir`."):
-        yield
+    # Folders of older versions hold secrets.
+    before, now = redacted(before), redacted(now)
+    for key in sorted({*before, *now}):
+        old, new = (json.dumps(side[key]) if key in side else _ABSENT for side in (before, now))
+        if old != new:
+            raise ValueError(
+                f"{where} was made with other settings: `{key}` was {old} and is now {new}. Choose another "
+                f"`output_dir`, or remove {folder}."
+            )
