@@ -70,7 +70,7 @@ def draw_distribution(plan: Plan, results: Sequence[Result]) -> Any:
         return None
     figure, panels = make_figure(1, len(names), sharey=True)
     for panel, name in zip(panels[0], names, strict=True):
-        draw_variants(panel, plan, results, offsets[name] or (), partial(_log_curve, name=name))
+        draw_variants(panel, plan, results, offsets[name] or (), partial(_log_curve, name))
         panel.set(title=name, xlabel="Predicted value - true value of a digit", yscale="log", xticks=range(-9, 10, 3))
     panels[0][0].set_ylabel("Mean probability")
     add_legend(figure, panels, "Mean over seeds, and their range, of the model's probabilities where a digit is due")
@@ -111,7 +111,7 @@ def _points(log: Sequence[dict[str, Any]], name: str) -> dict[int, float]:
     return {line["step"]: line[name] for line in log if line.get(name) is not None and line[name] == line[name]}
 
 
-def _log_curve(result: Result, name: str) -> Floats | None:
+def _log_curve(name: str, result: Result) -> Floats | None:
     found = result.evaluations[name].distribution
     if found is None:
         return None
