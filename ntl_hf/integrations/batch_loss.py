@@ -60,7 +60,7 @@ class BatchLoss:
         """
         self._check(logits, labels, num_items)
         weight = self.config.scale * self.callback.current_factor()
-        head = head_from_logits(logits, labels, self.vocab, syntax=self.objective.syntax)
+        head = head_from_logits(logits, self.objective.targets(labels))
         count = head.label_mask.sum()
         total = self.objective.cross_entropy_sum(head)
         smoothing = self.objective.smoothing_sum(head)

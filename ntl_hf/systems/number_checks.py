@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from ..losses.head_output import IGNORE_INDEX
+from ..tokens.targets import IGNORE_INDEX
 from ..trainers.checks import check_labels, collated
 
 # Rows read at a time.

@@ -8,9 +8,9 @@ from torch import Tensor
 from transformers import Trainer, TrainingArguments, set_seed
 
 from ..decoding.model_cache import CACHE_NAMES
-from ..losses.head_output import IGNORE_INDEX
-from ..losses.labels import shift_labels
+from ..losses.objective import router_loss
 from ..settings.config import NTLConfig
+from ..tokens.targets import IGNORE_INDEX, shift_labels
 from ..trainers.checks import check_fsdp_in_force, check_parallelism
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
@@ -158,18 +158,11 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             loss = self._squared_error(outputs["logits"], inputs["labels"]) / numbers
         else:
             outputs = model(**inputs, num_items_in_batch=labels, num_numbers_in_batch=numbers)
-            router_loss = self._router_loss(outputs)
             # A mean over the micro-batch, which no count of the step divides.
             steps = self.current_gradient_accumulation_steps if self.model.training else 1
-            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss
+            loss = outputs["loss"] + (1 / (scale * steps) - 1) * router_loss(self.model.config, outputs)
             self._note_parts(outputs)
         return (scale * loss, outputs) if return_outputs else scale * loss
-
-    def _router_loss(self, outputs: Any) -> Tensor | float:
-        """What the balance of a mixture's experts adds to xVal's loss."""
-        config, aux_loss = self.model.config, outputs.get("aux_loss")
-        coefficient = getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
-        return 0.0 if aux_loss is None else coefficient * aux_loss
 
     def _own_counts(self, inputs: dict[str, Any]) -> Tensor:
         return torch.stack([(each != IGNORE_INDEX).sum() for each in self._counted(inputs)])

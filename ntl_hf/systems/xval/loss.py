@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...losses.head_output import IGNORE_INDEX
+from ...tokens.targets import IGNORE_INDEX
 
 
 @dataclass(frozen=True)

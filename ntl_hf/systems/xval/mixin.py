@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
+from ...losses.objective import router_loss
 from ...settings.json_settings import is_number
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
@@ -86,7 +87,11 @@ class XValMixin(NumberSteps, EmbeddingMixin):
             targets = self._targets(labels, numbers, base.logits)
             losses["token_loss"] = token_loss(base.logits, targets, tokens_count)
             losses["number_loss"] = number_loss(predictions, targets, numbers_count)
-            total = losses["token_loss"] + self.config.number_weight * losses["number_loss"] + self._router_loss(base)
+            total = (
+                losses["token_loss"]
+                + self.config.number_weight * losses["number_loss"]
+                + router_loss(self.config, base)
+            )
             losses = {"loss": total, **{name: loss.detach() for name, loss in losses.items()}}
         output = with_numbers(base, number_predictions=self.number_scaling.unscale(predictions), **losses)
         is_tuple = not (self.config.return_dict if return_dict is None else return_dict)
@@ -131,11 +136,6 @@ class XValMixin(NumberSteps, EmbeddingMixin):
         if bool((ids == self.config.num_token_id).any()):
             raise ValueError(f"There is a [NUM] among the tokens: give its number in `{name}`, of the same shape.")
         return torch.ones(ids.shape, device=ids.device)
-
-    def _router_loss(self, base: Any) -> Tensor | float:
-        aux = base.get("aux_loss")
-        coefficient = getattr(self.config, "router_aux_loss_coef", getattr(self.config, "aux_loss_coef", 0.0))
-        return 0.0 if aux is None else coefficient * aux
 
 
 def check_settings(num_token_id: Any, number_weight: float, scaling: Any = None) -> None:
