@@ -75,13 +75,13 @@ def _ours_fused(
         objective.losses_at,
         LogitTransform(),
         uses_mass=objective.uses_mass,
-        syntax=objective.syntax,
         metrics=True,
     )
-    scale = None if ntl_weight is None else ntl_weight * batch.num_labels / batch.num_numbers
+    targets = objective.targets(batch.labels)
+    sum_weight = None if ntl_weight is None else ntl_weight * batch.num_labels / batch.num_numbers
 
     def loss() -> Tensor:
-        total, _ = one_pass(batch.hidden, batch.weight, None, batch.labels, plan, scale)
+        total, _ = one_pass(batch.hidden, batch.weight, None, targets, plan, sum_weight)
         return total / batch.num_labels
 
     return loss
@@ -91,7 +91,7 @@ def _ours_logits(batch: Batch, reweigh: bool = False) -> LogitsLoss:
     objective = _objective(batch, reweigh)
 
     def loss(logits: Tensor) -> Tensor:
-        head = head_from_logits(logits, batch.labels, batch.vocab)
+        head = head_from_logits(logits, objective.targets(batch.labels))
         ntl = objective.number_losses(head).sum() / batch.num_numbers
         return objective.cross_entropy_sum(head) / batch.num_labels + NTL_WEIGHT * ntl
 

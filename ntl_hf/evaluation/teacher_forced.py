@@ -14,8 +14,8 @@ from ..decoding.batches import longest_first
 from ..head import head_from_logits
 from ..losses import expected_value, number_probs
 from ..losses.head_output import HeadOutput
-from ..losses.labels import align_labels
 from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import align_labels, make_targets
 from .bootstrap import Array, Bootstrap, Score, ratio, score
 from .text_metrics import score_tokens
 
@@ -79,7 +79,8 @@ def _head(model: Any, batch: Any, vocab: NumberVocab) -> HeadOutput:
     # An encoder-decoder makes its decoder's inputs from the labels; a decoder would only compute a loss.
     inputs = {name: value for name, value in batch.items() if is_seq2seq or name != "labels"}
     logits = model(**inputs, use_cache=False).logits
-    return head_from_logits(logits, align_labels(labels, logits.shape[1], not is_seq2seq), vocab, metrics=True)
+    targets = make_targets(align_labels(labels, logits.shape[1], not is_seq2seq), vocab)
+    return head_from_logits(logits, targets, metrics=True)
 
 
 def _add(sums: TokenSums, head: HeadOutput, vocab: NumberVocab) -> None:

@@ -7,11 +7,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..losses import log_number_mass
-from ..losses.head_output import IGNORE_INDEX, HeadOutput
-from ..losses.labels import shift_labels
-from ..tokens.number_layout import NumberSyntax
+from ..losses.head_output import HeadOutput
 from ..tokens.number_vocab import NumberVocab
-from .slices import row_blocks
+from ..tokens.targets import IGNORE_INDEX, Targets
+from .one_pass.block import row_blocks
 
 # Operations whose backward pass does not look at their result.
 _OUTPUT_NOT_SAVED = {
@@ -20,14 +19,7 @@ _OUTPUT_NOT_SAVED = {
 
 
 def head_from_logits(
-    logits: Tensor,
-    labels: Tensor,
-    vocab: NumberVocab,
-    mean_log_probs: bool = False,
-    shift: bool = False,
-    metrics: bool = False,
-    inplace: bool = False,
-    syntax: NumberSyntax | None = None,
+    logits: Tensor, targets: Targets, mean_log_probs: bool = False, metrics: bool = False, inplace: bool = False
 ) -> HeadOutput:
     """Read the head's output from full logits.
 
@@ -36,29 +28,27 @@ def head_from_logits(
 
     Args:
         logits: `[B, T, V]`, V at least as wide as the largest number token id.
-        labels: `[B, T]`, int64, -100 where there is none.
-        vocab: the number tokens.
+        targets: of the T positions, or of the last of them, on any device.
         mean_log_probs: also return the log-probability averaged over the vocabulary, for label smoothing.
-        shift: the logits at position t predict the label at t + 1, as in decoder-only models.
         metrics: also make the entropy, and whether the label is the most likely token.
         inplace: let the backward pass write the gradient over the logits, so that it takes no memory of its own. For
             logits that nothing else looks at afterwards; where autograd itself does, it raises an error.
-        syntax: how numbers are written, for losses of whole numbers.
     """
-    if shift:
-        labels = shift_labels(labels)
-    ids = (vocab.ids_on if syntax is None else syntax.watched_ids)(logits.device)
-    log_probs, log_normalizer, watched, mean = _LogitsHead.apply(logits, labels, ids, mean_log_probs, inplace)
-    target, number_logits = vocab.columns(labels), watched[..., : len(vocab)]
+    targets = targets.fit(logits.shape[-2], logits.device)
+    labels, columns, numbers = targets.labels, targets.columns, len(targets.vocab.ids)
+    log_probs, log_normalizer, watched, mean = _LogitsHead.apply(
+        logits, labels, targets.watched_ids, mean_log_probs, inplace
+    )
+    number_logits = watched[..., :numbers]
     return HeadOutput(
         log_probs=log_probs,
         label_mask=labels != IGNORE_INDEX,
-        target=target,
+        target=columns,
         number_logits=number_logits,
-        log_mass=log_number_mass(number_logits, log_normalizer, target),
+        log_mass=log_number_mass(number_logits, log_normalizer, columns),
         mean_log_probs=mean,
-        mark_logits=None if syntax is None else watched[..., len(vocab) :],
-        layout=None if syntax is None else syntax.layout(labels),
+        mark_logits=None if targets.layout is None else watched[..., numbers:],
+        layout=targets.layout,
         **(_metrics(logits, labels, log_normalizer) if metrics else {}),
     )
 

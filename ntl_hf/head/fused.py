@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ..losses.head_output import HeadOutput
-from ..losses.labels import align_labels
-from .one_pass import HeadPlan, make_known, one_pass, product_dtype
+from ..tokens.targets import Targets
+from .one_pass import HeadPlan, one_pass, product_dtype, register_plan
 from .transform import LogitTransform
 
 
@@ -21,37 +21,18 @@ class UnsupportedHeadError(ValueError):
 
 
 @dataclass
-class HeadTask:
-    """What the next forward pass is to compute, and, after it, the result. The pass calls the head exactly once.
+class HeadResult:
+    """What a forward pass, which calls the head exactly once, makes; empty before it.
 
     Attributes:
-        labels: `[B, T]`, int64, -100 where there is none.
-        shift: position t predicts the label at t + 1.
-        ntl_scale: factor of the number loss beside CE, scalar; None leaves it out of the loss.
-        dtype: afterwards, the dtype of the products.
+        loss: CE + sum_weight * NTL, summed over the labelled positions, scalar, float32.
+        output: the head's output, `[B, T]`, without gradients.
+        dtype: of the products.
     """
 
-    labels: Tensor
-    shift: bool = False
-    ntl_scale: Tensor | float | None = None
+    loss: Tensor = field(init=False)
+    output: HeadOutput = field(init=False)
     dtype: torch.dtype | None = field(default=None, init=False)
-    result: tuple[Tensor, HeadOutput] | None = field(default=None, init=False)
-
-    @property
-    def loss(self) -> Tensor:
-        """CE + ntl_scale * NTL, summed over the labelled positions, scalar, float32."""
-        return self._result[0]
-
-    @property
-    def output(self) -> HeadOutput:
-        """The head's output, `[B, T]`, without gradients."""
-        return self._result[1]
-
-    @property
-    def _result(self) -> tuple[Tensor, HeadOutput]:
-        if self.result is None:
-            raise RuntimeError("The forward pass that this task is for has not been run.")
-        return self.result
 
 
 class FusedHead:
@@ -67,33 +48,42 @@ class FusedHead:
 
     def __init__(self, plan: HeadPlan) -> None:
         self.plan = plan
-        make_known(plan)
+        register_plan(plan)
 
     def with_transform(self, transform: LogitTransform) -> "FusedHead":
         """The same for a model that does something else between its output projection and its logits."""
         return self if transform == self.plan.transform else FusedHead(replace(self.plan, transform=transform))
 
     @contextmanager
-    def collect(self, model: nn.Module, task: HeadTask) -> Iterator[None]:
-        """Run `model` once inside the block, without labels; then `task` has the result.
+    def collect(
+        self, model: nn.Module, targets: Targets, sum_weight: Tensor | float | None = None
+    ) -> Iterator[HeadResult]:
+        """Run `model` once inside the block, without labels; then what the block was given has the result.
+
+        Args:
+            model: without its wrappers for distributed training.
+            targets: of the text, aligned with its positions.
+            sum_weight: weight of the sum of the number loss beside that of CE, scalar; None leaves it out of the loss.
 
         Raises:
             UnsupportedHeadError: see `find_head`, or the model did not call its output embeddings once.
         """
-        head = find_head(model)
+        head, result = find_head(model), HeadResult()
         previous = head.__dict__.get("forward")
-        head.forward = lambda hidden: self._project(head, hidden, task)
+        head.forward = lambda hidden: self._project(head, hidden, targets, sum_weight, result)
         try:
-            yield
+            yield result
         finally:
             del head.forward
             if previous is not None:
                 head.forward = previous
-        if task.result is None:
+        if result.dtype is None:
             raise UnsupportedHeadError(f"{type(model).__name__} did not call its output embeddings")
 
-    def _project(self, head: Any, hidden: Tensor, task: HeadTask) -> Tensor:
-        if task.result is not None or hidden.ndim != 3:
+    def _project(
+        self, head: Any, hidden: Tensor, targets: Targets, sum_weight: Tensor | float | None, result: HeadResult
+    ) -> Tensor:
+        if result.dtype is not None or hidden.ndim != 3:
             raise UnsupportedHeadError(
                 "the model calls its output embeddings more than once, or not on [batch, length, width]: its loss can "
                 "be made from its logits (`ntl_head='logits'`)"
@@ -101,12 +91,13 @@ class FusedHead:
         weight, bias = head.weight, getattr(head, "bias", None)
         if isinstance(weight, DTensor):
             weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
-        labels = align_labels(task.labels, hidden.shape[1], task.shift).to(weight.device)
-        task.dtype = product_dtype(weight)
-        task.result = one_pass(hidden.to(weight.device), weight, bias, labels, self.plan, task.ntl_scale)
+        targets = targets.fit(hidden.shape[1], weight.device)
+        states = hidden.to(weight.device)
+        result.loss, result.output = one_pass(states, weight, bias, targets, self.plan, sum_weight)
+        result.dtype = product_dtype(weight)
         # Empty, but of the right shape, and made of all that the loss is made of: wrappers such as DDP look for the
         # parameters behind the model's output, and hook into its gradient.
-        return hidden[:, :0, :1].expand(-1, -1, len(weight)) + task.loss.to(hidden.device, hidden.dtype)
+        return hidden[:, :0, :1].expand(-1, -1, len(weight)) + result.loss.to(hidden.device, hidden.dtype)
 
 
 def find_head(model: nn.Module) -> Any:

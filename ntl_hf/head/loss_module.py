@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..losses import NumberLoss, expected_value, reduce_losses
-from ..losses.head_output import IGNORE_INDEX
-from ..losses.labels import shift_labels
 from ..losses.objective import NTLObjective
 from ..settings.config import NTLConfig
 from ..tokens.number_layout import NumberSyntax
 from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import IGNORE_INDEX, shift_labels
 from . import head_from_logits, log_normalizers, number_logits_of
 
 
@@ -83,14 +82,14 @@ class NTLoss(nn.Module):
             ValueError: shapes that do not fit, negative weights, labels outside the vocabulary, unknown reduction.
             TypeError: labels that are not int64, or logits that are not floating point.
         """
-        labels = self._checked(logits, labels, ignore_index, loss_weights)
+        labels = self._checked(logits, labels, ignore_index, shift, loss_weights)
         number_loss = self._to(logits.device)
         if self.objective.uses_mass or self.objective.syntax is not None:
-            head = head_from_logits(logits, labels, self.vocab, shift=shift, syntax=self.objective.syntax)
+            head = head_from_logits(logits, self.objective.targets(labels))
             target, losses = head.target, self.objective.number_losses(head)
         else:
             # Without a look at the other logits, however many there are.
-            target = self.vocab.columns(shift_labels(labels) if shift else labels)
+            target = self.vocab.columns(labels)
             losses = number_loss(number_logits_of(logits, self.vocab), target)
         return reduce_losses(losses, _weights(target, loss_weights, shift), reduction)
 
@@ -124,9 +123,9 @@ class NTLoss(nn.Module):
         """
         if inplace and logits.is_leaf and logits.requires_grad:
             raise ValueError("`inplace=True` needs logits that a model made: these are a leaf, and would be lost.")
-        labels = self._checked(logits, labels, ignore_index)
+        labels = self._checked(logits, labels, ignore_index, shift)
         self._to(logits.device)
-        head = head_from_logits(logits, labels, self.vocab, shift=shift, inplace=inplace, syntax=self.objective.syntax)
+        head = head_from_logits(logits, self.objective.targets(labels), inplace=inplace)
         losses = self.objective.number_losses(head)
         cross_entropies = -head.log_probs
         if self.smoothing is not None:
@@ -148,12 +147,13 @@ class NTLoss(nn.Module):
         return expected_value(number_logits, self._to(logits.device).values), log_mass.clamp(max=0).exp()
 
     def _checked(
-        self, logits: Tensor, labels: Tensor, ignore_index: int, loss_weights: Tensor | None = None
+        self, logits: Tensor, labels: Tensor, ignore_index: int, shift: bool, loss_weights: Tensor | None = None
     ) -> Tensor:
-        """The labels, -100 where there is none, once everything has been looked at."""
+        """The labels aligned with the logits, -100 where there is none, once everything has been looked at."""
         _check(logits, labels, loss_weights, ignore_index)
         self.vocab.check_fits(logits.shape[-1])
-        return labels.masked_fill(labels == ignore_index, IGNORE_INDEX)
+        labels = labels.masked_fill(labels == ignore_index, IGNORE_INDEX)
+        return shift_labels(labels) if shift else labels
 
     def _to(self, device: torch.device) -> NumberLoss:
         # People write `NTLoss(tokenizer)` beside a model on a GPU and expect it to follow.

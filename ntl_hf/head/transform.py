@@ -1,6 +1,7 @@
 """What a model does between its output projection and its logits."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ class LogitTransform:
         scales, caps = (known.scale, 1.0, 1 / known.scale if known.scale else 1.0), (known.softcap, None)
         return list(dict.fromkeys(cls(scale, cap) for scale in scales for cap in caps))
 
-    @property
+    @cached_property
     def is_identity(self) -> bool:
         """Whether the logits are the projection itself."""
         return self.scale == 1 and self.softcap is None

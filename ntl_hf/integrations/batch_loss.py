@@ -73,7 +73,7 @@ class BatchLossCallback(NTLCallback):
         """
         self._check_batch(logits, labels, num_items)
         weight = self.config.scale * self._current_factor()
-        head = head_from_logits(logits, labels, self.vocab, syntax=self.objective.syntax)
+        head = head_from_logits(logits, self.objective.targets(labels))
         count = head.label_mask.sum()
         total = self.objective.cross_entropy_sum(head)
         smoothing = self.objective.smoothing_sum(head)

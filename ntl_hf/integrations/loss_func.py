@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..losses.labels import align_labels
 from ..settings.config import NTLConfig
+from ..tokens.targets import align_labels
 from ..trainers.checks import NO_LABELS
 from .batch_loss import BatchLossCallback
 

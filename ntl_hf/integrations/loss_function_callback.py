@@ -10,10 +10,10 @@ from torch.distributed.tensor import DTensor
 from transformers import TrainerControl, TrainerState, TrainingArguments
 from transformers.loss.loss_utils import ForCausalLMLoss, ForMaskedLMLoss
 
-from ..losses.head_output import IGNORE_INDEX
-from ..losses.labels import shift_labels as shifted
 from ..settings.config import NTLConfig
 from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import IGNORE_INDEX
+from ..tokens.targets import shift_labels as shifted
 from .batch_loss import BatchLossCallback
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,18 @@
 
 from .digit_entropy import digit_entropy_loss
 from .distances import value_distances
-from .mass import log_number_mass, reweigh_by_mass
 from .number_loss import NumberLoss
-from .number_losses import expected_value, huber_loss, lp_loss, mae_loss, mse_loss, number_probs, wasserstein_loss
+from .number_losses import (
+    expected_value,
+    huber_loss,
+    log_number_mass,
+    lp_loss,
+    mae_loss,
+    mse_loss,
+    number_probs,
+    reweigh_by_mass,
+    wasserstein_loss,
+)
 from .place_weights import del_weights, ntil_weights
 from .proper_scores import crps_loss, energy_kernel, gaussian_kernel, kernel_score, smoothed_kernel
 from .reduction import reduce_losses

@@ -17,14 +17,14 @@ _ADVICE = "Resume from another checkpoint, or remove the file, so that the balan
 # Of what was known before, at each step.
 _MEMORY = 0.9
 # A term that is all but learnt has nothing to give, whatever it is multiplied by.
-_LARGEST_SCALE = 1e3
+_LARGEST_FACTOR = 1e3
 
 
 class Balance:
-    """Scales of the terms, from the sizes of cross entropy and terms over the optimizer steps before.
+    """Factors of the terms, from the sizes of cross entropy and terms over the optimizer steps before.
 
-    scale_i = size of CE / size of term i, each averaged over the steps with a memory of 0.9, so that a term of weight
-    w adds w times what CE does. The scales are constants to the gradient. They are those of whole steps, over all
+    factor_i = size of CE / size of term i, each averaged over the steps with a memory of 0.9, so that a term of weight
+    w adds w times what CE does. The factors are constants to the gradient. They are those of whole steps, over all
     micro-batches and processes, because one that was made of a micro-batch would depend on how the step is cut; the
     first step only measures, and trains on CE alone. At most 1,000.
     In evaluation they are 1.
@@ -32,13 +32,14 @@ class Balance:
     Source of the idea: NTIL's code (arXiv 2505.13077) scales by CE / loss of each micro-batch.
 
     Args:
-        number_loss: whose `scales` are written; wherever its buffers move.
+        number_loss: whose `balance_factors` are written; wherever its buffers move.
         kind: "loss" or "gradient", what the sizes are of.
+        reduce: adds a tensor up over all processes, which make their steps together; None where there is one.
     """
 
-    def __init__(self, number_loss: NumberLoss, kind: str) -> None:
-        self._number_loss, self._kind = number_loss, kind
-        number_loss.scales.zero_()
+    def __init__(self, number_loss: NumberLoss, kind: str, reduce: Callable[[Tensor], Tensor] | None = None) -> None:
+        self._number_loss, self._kind, self._reduce = number_loss, kind, reduce
+        number_loss.balance_factors.zero_()
         self._sums: Tensor | None = None
         self._sizes: Tensor | None = None
 
@@ -51,15 +52,12 @@ class Balance:
         """
         self._sums = sums if self._sums is None else self._sums + sums
 
-    def step(self, reduce: Callable[[Tensor], Tensor]) -> None:
-        """Make the scales of the next step; without reading anything back.
-
-        Args:
-            reduce: adds a tensor up over all processes, which call this together.
-        """
+    def step(self) -> None:
+        """Make the factors of the next step; without reading anything back."""
         if self._sums is None:
             return
-        ce, labels, numbers, *terms = reduce(self._sums).unbind()
+        sums = self._sums if self._reduce is None else self._reduce(self._sums)
+        ce, labels, numbers, *terms = sums.unbind()
         self._sums = None
         sizes = torch.stack([ce, *terms])
         # Of gradients, there are sums of squares.
@@ -74,12 +72,12 @@ class Balance:
     def _write(self) -> None:
         assert self._sizes is not None
         ratio = self._sizes[0] / self._sizes[1:].clamp_min(torch.finfo(torch.float32).tiny)
-        self._number_loss.scales.copy_(ratio.clamp(max=_LARGEST_SCALE))
+        self._number_loss.balance_factors.copy_(ratio.clamp(max=_LARGEST_FACTOR))
 
     def read(self) -> dict[str, float]:
-        """The scales for the log, by the names of the terms."""
-        scales = self._number_loss.scales.tolist()
-        return {f"ntl_{name}_scale": scale for name, scale in zip(self._number_loss.names, scales, strict=True)}
+        """The factors for the log, by the names of the terms."""
+        factors = self._number_loss.balance_factors.tolist()
+        return {f"ntl_{name}_scale": factor for name, factor in zip(self._number_loss.names, factors, strict=True)}
 
     def save(self, folder: str | Path) -> None:
         """Write what is known as `ntl_balance.json` into `folder`."""
@@ -108,7 +106,7 @@ class Balance:
             ValueError: the file is damaged: no JSON, or sizes that are no finite numbers of 0 or more.
         """
         self._sums = self._sizes = None
-        self._number_loss.scales.zero_()
+        self._number_loss.balance_factors.zero_()
         path = None if folder is None else Path(folder) / FILE_NAME
         if path is None or not path.exists():
             return
@@ -117,7 +115,7 @@ class Balance:
         if sizes is not None and (kind != self._kind or set(sizes) != set(names)):
             warnings.warn(f"{path} is of another balance than this run's, which starts anew.")
         elif sizes is not None:
-            device = self._number_loss.scales.device
+            device = self._number_loss.balance_factors.device
             self._sizes = torch.tensor([float(sizes[name]) for name in names], device=device)
             self._write()
 

@@ -6,8 +6,6 @@ from torch import Tensor
 
 from ..tokens.number_layout import NumberLayout
 
-IGNORE_INDEX = -100
-
 
 @dataclass
 class HeadOutput:

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from ..settings.config import NTLConfig
 from ..settings.losses import LOSS_FACTS
 from ..tokens.number_layout.layout import NumberLayout
-from .mass import reweigh_by_mass
-from .number_losses import expected_value, neutral_inputs
+from .number_losses import expected_value, neutral_inputs, reweigh_by_mass
 from .place_weights import del_weights, ntil_weights
 from .terms import NumberColumns, NumberTokens, make_term
 
@@ -32,7 +31,7 @@ class NumberLoss(nn.Module):
 
     values: Tensor
     term_weights: Tensor
-    scales: Tensor
+    balance_factors: Tensor
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class NumberLoss(nn.Module):
         self.register_buffer("values", values.float(), persistent=False)
         self.register_buffer("term_weights", torch.tensor(config.term_weights), persistent=False)
         # Of the balance: a factor of each term, 1 without it.
-        self.register_buffer("scales", torch.ones(len(self.names)), persistent=False)
+        self.register_buffer("balance_factors", torch.ones(len(self.names)), persistent=False)
 
     def forward(
         self,
@@ -72,7 +71,7 @@ class NumberLoss(nn.Module):
             ValueError: something that is needed is missing.
         """
         # The balance is a matter of training: what is evaluated stays comparable.
-        weights = self.term_weights * self.scales if self.training else self.term_weights
+        weights = self.term_weights * self.balance_factors if self.training else self.term_weights
         parts = self.by_term(number_logits, target, log_mass, layout).unbind(-1)
         return sum((weight * part for weight, part in zip(weights[1:], parts[1:], strict=True)), weights[0] * parts[0])
 
@@ -96,9 +95,9 @@ class NumberLoss(nn.Module):
         losses = term(tokens)
         if self.reweigh:
             assert isinstance(term.largest, Tensor)  # of every loss that `reweigh` is allowed for
-            losses = reweigh_by_mass(losses, tokens.need_mass(), term.largest)
+            losses = reweigh_by_mass(losses, tokens.require_mass(), term.largest)
         if self.place_weights != "none" and LOSS_FACTS[name].takes_place_weights:
-            place = tokens.need_layout().place
+            place = tokens.require_layout().place
             weights = del_weights(place) if self.place_weights == "del" else ntil_weights(place, self.place_base)
             losses = losses * weights
         return losses

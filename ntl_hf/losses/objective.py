@@ -11,6 +11,7 @@ from torch import Tensor
 from ..settings.config import NTLConfig
 from ..tokens.number_layout import NumberLayout, NumberSyntax
 from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import Targets, make_targets
 from . import GaussianSmoothing, NumberLoss, gaussian_targets
 from .head_output import HeadOutput
 
@@ -28,9 +29,21 @@ class LossFactors:
     ntl: Tensor | None
 
     @property
-    def ntl_scale(self) -> Tensor | None:
-        """The factor of NTL beside CE: loss = ce * (sum of CE + ntl_scale * sum of NTL)."""
+    def sum_weight(self) -> Tensor | None:
+        """The weight of the sum of NTL beside that of CE: loss = ce * (sum of CE + sum_weight * sum of NTL)."""
         return None if self.ntl is None else self.ntl / self.ce
+
+
+def router_loss(config: Any, outputs: Any) -> Tensor | float:
+    """What the router of a mixture of experts adds to the loss, scalar: a mean over the micro-batch.
+
+    Args:
+        config: of the model, which has the weight.
+        outputs: of the model, with `aux_loss` if it is a mixture of experts.
+    """
+    text, auxiliary = config.get_text_config(), outputs.get("aux_loss")
+    weight = getattr(text, "router_aux_loss_coef", getattr(text, "aux_loss_coef", 0.0))
+    return 0.0 if auxiliary is None else weight * auxiliary
 
 
 class NTLObjective:
@@ -40,6 +53,10 @@ class NTLObjective:
         vocab: the number tokens.
         config: the settings.
         syntax: how numbers are written, where `config.reads_text`.
+
+    Attributes:
+        uses_mass: whether the number loss depends on the number mass.
+        term_names: names of the terms in the log, if there are several.
     """
 
     def __init__(self, vocab: NumberVocab, config: NTLConfig, syntax: NumberSyntax | None = None) -> None:
@@ -49,6 +66,13 @@ class NTLObjective:
         columns = () if syntax is None else (syntax.widths, syntax.mark_kinds)
         self.number_loss = NumberLoss(config, vocab.values, soft_targets, *columns)
         self.smoothing = None if soft_targets is None else GaussianSmoothing(soft_targets)
+        names = self.number_loss.names
+        self.uses_mass = config.needs_mass
+        self.term_names = tuple(f"ntl_{name}_loss" for name in names) if len(names) > 1 else ()
+
+    def targets(self, labels: Tensor) -> Targets:
+        """What is known of aligned labels, `[B, T]`, before there are logits."""
+        return make_targets(labels, self.vocab, self.syntax)
 
     def number_losses(self, head: HeadOutput) -> Tensor:
         """The number loss at each position, `[B, T]`, float32, 0 where the label is not a number."""
@@ -108,21 +132,10 @@ class NTLObjective:
             parts += self.losses_by_term(head).unbind(-1)
         return torch.stack([part.sum(-1, dtype=dtype) for part in parts], dim=-1)
 
-    @property
-    def term_names(self) -> tuple[str, ...]:
-        """Names of the terms in the log, if there are several."""
-        names = self.number_loss.names
-        return tuple(f"ntl_{name}_loss" for name in names) if len(names) > 1 else ()
-
     def losses_by_term(self, head: HeadOutput) -> Tensor:
         """Each term at each position, without its weight, `[B, T, terms]`, float32."""
         losses = _on_device_of(head.number_logits, self.number_loss).by_term(*_flat(head))
         return losses.view(*head.target.shape, losses.shape[-1])
-
-    @property
-    def uses_mass(self) -> bool:
-        """Whether the number loss depends on the number mass."""
-        return self.config.needs_mass
 
     # ---- The balance ----
 

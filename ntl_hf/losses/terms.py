@@ -53,13 +53,13 @@ class NumberTokens:
     log_mass: Tensor | None
     layout: NumberLayout | None
 
-    def need_layout(self) -> NumberLayout:
+    def require_layout(self) -> NumberLayout:
         """The layout; `ValueError` without it."""
         if self.layout is None:
             raise ValueError("This loss needs to know where the tokens stand in their numbers (`layout`).")
         return self.layout
 
-    def need_mass(self) -> Tensor:
+    def require_mass(self) -> Tensor:
         """The number mass; `ValueError` without it."""
         if self.log_mass is None:
             raise ValueError("This loss needs the number mass at every position (`log_mass`).")
@@ -81,13 +81,13 @@ class Term(nn.Module):
         self, function: Callable[..., Tensor], constants: Sequence[Tensor] = (), largest: Tensor | None = None
     ) -> None:
         super().__init__()
-        self._function, self._count = function, len(constants)
-        for i, constant in enumerate(constants):
-            self.register_buffer(f"constant_{i}", constant, persistent=False)
+        self._function, self._names = function, [f"constant_{i}" for i in range(len(constants))]
+        for name, constant in zip(self._names, constants, strict=True):
+            self.register_buffer(name, constant, persistent=False)
         self.register_buffer("largest", largest, persistent=False)
 
     def forward(self, tokens: NumberTokens) -> Tensor:
-        return self._function(tokens, *(getattr(self, f"constant_{i}") for i in range(self._count)))
+        return self._function(tokens, *map(self._buffers.get, self._names))
 
 
 def make_term(name: str, config: NTLConfig, columns: NumberColumns) -> Term:
@@ -132,7 +132,7 @@ def _dist2(config: NTLConfig, columns: NumberColumns) -> Term:
 
 def _del(config: NTLConfig, columns: NumberColumns) -> Term:
     def loss(tokens: NumberTokens) -> Tensor:
-        return digit_entropy_loss(tokens.logits, tokens.column) * del_weights(tokens.need_layout().place)
+        return digit_entropy_loss(tokens.logits, tokens.column) * del_weights(tokens.require_layout().place)
 
     return Term(loss)
 
@@ -141,9 +141,9 @@ def _raft(config: NTLConfig, columns: NumberColumns) -> Term:
     grid = grid_columns(columns.values, config.raft_grid)
 
     def loss(tokens: NumberTokens, values: Tensor, grid: Tensor) -> Tensor:
-        losses = raft_loss(tokens.logits, tokens.need_mass(), tokens.column, values, grid)
+        losses = raft_loss(tokens.logits, tokens.require_mass(), tokens.column, values, grid)
         # Other tokens are no answers.
-        return losses * (grid[tokens.column] & tokens.need_layout().is_alone)
+        return losses * (grid[tokens.column] & tokens.require_layout().is_alone)
 
     return Term(loss, [columns.values, grid])
 
@@ -154,7 +154,7 @@ def _number(config: NTLConfig, columns: NumberColumns) -> Term:
     measure = NUMBER_ERRORS[config.number_error]
 
     def loss(tokens: NumberTokens, widths: Tensor, values: Tensor, mark_kinds: Tensor) -> Tensor:
-        layout = tokens.need_layout()
+        layout = tokens.require_layout()
         errors = expected_errors(tokens.watched, layout, widths, values, mark_kinds)
         return measure(errors, layout).masked_fill(~layout.is_readable, 0.0)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..data import right_padding_collator
-from ..losses.head_output import IGNORE_INDEX
+from ..tokens.targets import IGNORE_INDEX
 from ..trainers.checks import check_labels, collated, stored_columns
 
 # A token that is no number is multiplied by 1, and has no number to predict.

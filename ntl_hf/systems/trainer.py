@@ -8,8 +8,8 @@ from torch import Tensor
 from transformers import Trainer
 
 from ..decoding.stepper import CACHE_NAMES
-from ..losses.head_output import IGNORE_INDEX
-from ..losses.labels import shift_labels
+from ..losses.objective import router_loss
+from ..tokens.targets import IGNORE_INDEX, shift_labels
 from ..trainers.checks import check_fsdp_in_force, check_parallelism
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
@@ -22,7 +22,7 @@ from .number_rows import NumberCollator, check_number_dataset, check_numbers
 from .registration import check_adapter
 from .regression_head import is_regression_head
 from .scaling import scaling_of
-from .xval.mixin import check_settings, router_loss
+from .xval.mixin import check_settings
 
 # Outputs that are no rows of a prediction.
 _NO_PREDICTIONS = ["token_loss", "number_loss", "aux_loss", "router_logits", "encoder_last_hidden_state", *CACHE_NAMES]

@@ -2,13 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ..losses.balance import Balance
 from ..settings.config import NTLConfig
+from .plots import EvaluationPlots
 
 
 class NTLCallback(TrainerCallback):
@@ -26,6 +27,10 @@ class NTLCallback(TrainerCallback):
         plots: whether the trainers of this package draw what the model believes of digits at every evaluation, into
             `plots/` of the output folder and for the trackers of `report_to`. None takes the arguments' `ntl_plots`.
 
+    Attributes:
+        factor: of the weight, in the step that is being made.
+        balance, pictures: of the trainer of this package that the callback belongs to, if it has them.
+
     Raises:
         ValueError: unknown schedule, or negative or non-finite warm-up; when another trainer starts to train, if
             `plots` is set.
@@ -38,11 +43,11 @@ class NTLCallback(TrainerCallback):
         self._given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.plots = plots
         self.factor = 1.0
-        self.update_balance: Callable[[], None] | None = None
-        self.draw_plots: Callable[[dict[str, float]], None] | None = None
-        self.follow(NTLConfig())
+        self.balance: Balance | None = None
+        self.pictures: EvaluationPlots | None = None
+        self.resolve(NTLConfig())
 
-    def follow(self, config: NTLConfig) -> NTLConfig:
+    def resolve(self, config: NTLConfig) -> NTLConfig:
         """Take what was not given from a trainer's settings, and return the settings that are then in force."""
         config = replace(config, **self._given)
         self.weight_schedule, self.warmup_steps = config.weight_schedule, config.warmup_steps
@@ -59,9 +64,9 @@ class NTLCallback(TrainerCallback):
         return 1.0 - progress if self.weight_schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def on_train_begin(self, args: TrainingArguments, *rest: Any, **kwargs: Any) -> None:
-        if self.draw_plots is not None and args.eval_strategy == "no":
+        if self.pictures is not None and args.eval_strategy == "no":
             warnings.warn("The plots are drawn at evaluations, and `eval_strategy` is 'no': this training draws none.")
-        if self.plots and self.draw_plots is None:
+        if self.plots and self.pictures is None:
             raise ValueError(
                 "`NTLCallback(plots=True)` draws for `NTLTrainer`, `NTLSeq2SeqTrainer` and `NTLSFTTrainer`, which "
                 "gather what there is to draw. With another trainer, leave `plots` out."
@@ -73,9 +78,9 @@ class NTLCallback(TrainerCallback):
         self.factor = self.factor_at(state.global_step, state.max_steps)
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        if self.update_balance is not None:
-            self.update_balance()
+        if self.balance is not None:
+            self.balance.step()
 
     def on_evaluate(self, *args: Any, metrics: dict[str, float] | None = None, **kwargs: Any) -> None:
-        if self.draw_plots is not None:
-            self.draw_plots(metrics or {})
+        if self.pictures is not None:
+            self.pictures.draw(metrics or {})

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ..data.encode import RENAME
 from ..data.sets import column_names
-from ..losses.head_output import IGNORE_INDEX
 from ..settings.config import NTLConfig
 from ..tokens.number_vocab import NumberVocab
 from ..tokens.placed_digits import has_number_tokens
+from ..tokens.targets import IGNORE_INDEX
 
 NO_LABELS = (
     "The batches have no `labels`. Add them to the rows, the end of text among them, and pad with "

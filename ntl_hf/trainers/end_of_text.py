@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..losses.head_output import IGNORE_INDEX
+from ..tokens.targets import IGNORE_INDEX
 
 # Shorter rows that are all of one length are texts.
 _SHORTEST_BLOCK = 32

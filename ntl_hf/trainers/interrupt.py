@@ -12,8 +12,8 @@ import torch.distributed as dist
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# A launcher passes on what a scheduler may have sent to all processes: that is one wish, not two.
-_SAME_WISH = 3.0
+# A launcher passes on what a scheduler may have sent to all processes: within this time, it is one and the same.
+DUPLICATE_SIGNAL_WINDOW_S = 3.0
 
 
 class InterruptCallback(TrainerCallback):
@@ -56,7 +56,7 @@ class InterruptCallback(TrainerCallback):
             self._wanted_at = now
             # Not through a logger: the signal may have come in the middle of one's writing.
             os.write(2, f"{signal.Signals(number).name}: saving a checkpoint and stopping.\n".encode())
-        elif now - self._wanted_at > _SAME_WISH:
+        elif now - self._wanted_at > DUPLICATE_SIGNAL_WINDOW_S:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -103,7 +103,7 @@ class InterruptCallback(TrainerCallback):
         return False
 
 
-def keep_workers(dataloader: Any) -> Any:
+def ignore_signals_in_workers(dataloader: Any) -> Any:
     """Let the workers of a data loader ignore both signals, and return it.
 
     Schedulers signal all processes; without its workers, the trainer would not get as far as its checkpoint.

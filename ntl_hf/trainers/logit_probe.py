@@ -12,8 +12,7 @@ from ..head import head_from_logits, log_normalizers
 from ..head.fused import find_head
 from ..head.transform import LogitTransform
 from ..losses.head_output import HeadOutput
-from ..losses.labels import align_labels
-from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import Targets
 
 # Relative to 1 + the largest logit. Measured on six architectures whose head is right: 3e-7 in float32, 2e-3 in bf16;
 # a cap of 30 that is missed, on small logits: 1e-2. Of a product made twice, and of one and the same.
@@ -61,29 +60,29 @@ class LogitProbe:
         larger = f" with hidden states {self.factor:g} times as large" if self.factor != 1 else ""
         return larger + (" in training mode" if self.training else "")
 
-    def error_of(self, transform: LogitTransform, labels: Tensor, vocab: NumberVocab) -> Tensor:
-        """See `head_error`: of what `transform` makes of the projection; `labels` aligned, `[1, T]`."""
+    def error_of(self, transform: LogitTransform, targets: Targets) -> Tensor:
+        """See `head_error`: of what `transform` makes of the projection; `targets` of one row, `[1, T]`."""
         logits = transform(self.projection)
-        made = head_from_logits(logits, _aligned(labels, logits), vocab)
+        made = head_from_logits(logits, targets)
         is_half = any(x.dtype not in (torch.float32, torch.float64) for x in (self.projection, self.logits))
         tolerance = HALF_TOLERANCE if is_half else _SAME_PRODUCT
-        return head_error(made, self.head(labels, vocab), self.size(labels, vocab), tolerance)
+        return head_error(made, self.head(targets), self.size(targets), tolerance)
 
-    def head(self, labels: Tensor, vocab: NumberVocab) -> HeadOutput:
-        """What the model's logits say of aligned labels, `[1, T]`."""
-        return head_from_logits(self.logits, _aligned(labels, self.logits), vocab)
+    def head(self, targets: Targets) -> HeadOutput:
+        """What the model's logits say of these, `[1, T]`."""
+        return head_from_logits(self.logits, targets)
 
-    def size(self, labels: Tensor, vocab: NumberVocab) -> Tensor:
+    def size(self, targets: Targets) -> Tensor:
         """The largest of the logits that count, scalar; others may be masked out, at -3e38."""
-        own = self.head(labels, vocab)
+        own = self.head(targets)
         normalizers = log_normalizers(self.logits)[own.label_mask]
         label_logits = own.log_probs[own.label_mask] + normalizers
         parts = (own.number_logits[own.label_mask], normalizers, label_logits)
         return torch.stack([part.abs().amax() for part in parts]).amax()
 
-    def large_factor(self, labels: Tensor, vocab: NumberVocab) -> float:
+    def large_factor(self, targets: Targets) -> float:
         """The power of two, which rounds nothing, that makes logits of about 1,000 of these."""
-        room = min(_LARGE / max(float(self.size(labels, vocab)), 1e-6), _LARGEST / max(self.largest, 1e-6))
+        room = min(_LARGE / max(float(self.size(targets)), 1e-6), _LARGEST / max(self.largest, 1e-6))
         return 2.0 ** max(0, math.floor(math.log2(room))) if math.isfinite(room) and room > 0 else 1.0
 
 
@@ -133,7 +132,3 @@ def probe(model: nn.Module, unwrapped: nn.Module, inputs: dict[str, Any], factor
         raise RuntimeError("the output embeddings were not called")
     training = getattr(model, "module", model).training
     return LogitProbe(projections[0], logits, factor, max(largest), len(projections), training)
-
-
-def _aligned(labels: Tensor, logits: Tensor) -> Tensor:
-    return align_labels(labels.to(logits.device), logits.shape[1], shift=False)

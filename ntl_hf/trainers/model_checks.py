@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..head import head_from_logits
-from ..head.fused import FusedHead, HeadTask, UnsupportedHeadError
+from ..head.fused import FusedHead, HeadResult, UnsupportedHeadError
 from ..head.transform import LogitTransform
-from ..losses.head_output import IGNORE_INDEX, HeadOutput
-from ..losses.labels import align_labels
+from ..losses.head_output import HeadOutput
+from ..losses.objective import router_loss
 from ..tokens.number_vocab import NumberVocab
+from ..tokens.targets import IGNORE_INDEX, Targets, align_labels, make_targets
 from .logit_probe import HALF_TOLERANCE, TOLERANCE, LogitProbe, head_error, probe
 from .model_kind import logits_of
 from .model_modes import can_restore, in_mode, restored
@@ -30,7 +31,8 @@ def check_head(
     unwrapped: nn.Module,
     fused_head: FusedHead,
     transforms: Sequence[LogitTransform],
-    inputs: dict[str, Any],
+    text: dict[str, Any],
+    targets: Targets,
     gather: Callable[[Tensor], Tensor],
 ) -> FusedHead | str:
     """Compare with the model's own logits on a few tokens, at small and large logits, in training mode as well.
@@ -42,43 +44,40 @@ def check_head(
         unwrapped: the same without its wrappers for distributed training.
         fused_head: what is checked.
         transforms: what the model may do with its projection, the likeliest first.
-        inputs: of one row of text, `labels` `[1, T]` included, aligned with the logits.
+        text: inputs of one row of text, without labels.
+        targets: of that row, `[1, T]`, as the fused head's loss needs them.
         gather: stacks a tensor `[1, ...]` of each process; all of them come to one result.
 
     Returns:
         The fused head with the first of the transforms that agrees, or what differs and by how much.
     """
-    text = {name: value for name, value in inputs.items() if name != "labels"}
-    labels, vocab = inputs["labels"], fused_head.plan.vocab
-    tasks: list[HeadTask] = []
+    results: list[HeadResult] = []
     probes: list[LogitProbe] = []
 
     def of_transforms() -> Tensor:
         # Before the passes with logits: ZeRO-3 fetches and releases weights by what it has seen in the first.
-        tasks.append(_fused_pass(model, unwrapped, fused_head, text, labels))
-        probes.extend(_probes(model, unwrapped, text, labels, vocab))
+        results.append(_fused_pass(model, unwrapped, fused_head, text, targets))
+        probes.extend(_probes(model, unwrapped, text, targets))
         # The worst of all passes.
-        return torch.stack([torch.stack([p.error_of(t, labels, vocab) for t in transforms]) for p in probes]).amax(0)
+        return torch.stack([torch.stack([p.error_of(t, targets) for t in transforms]) for p in probes]).amax(0)
 
     def of_head() -> Tensor:
-        task = tasks[0] if head is fused_head else _fused_pass(model, unwrapped, head, text, labels)
-        return _fused_error(task, probes[0].head(labels, vocab)).unsqueeze(0)
+        result = results[0] if head is fused_head else _fused_pass(model, unwrapped, head, text, targets)
+        return _fused_error(result, probes[0].head(targets)).unsqueeze(0)
 
     errors, problem = _worst_of_all(of_transforms, len(transforms), gather, _name(model))
     chosen = next((transform for transform, error in zip(transforms, errors, strict=True) if error[0] <= 0), None)
     if chosen is None:
-        return problem or _difference(_name(model), errors[0], _where(probes, transforms[0], labels, vocab))
+        return problem or _difference(_name(model), errors[0], _where(probes, transforms[0], targets))
     head = fused_head.with_transform(chosen)
     errors, problem = _worst_of_all(of_head, 1, gather, _name(model))
     return head if errors[0, 0] <= 0 else problem or _difference(_name(model), errors[0], "")
 
 
-def _probes(
-    model: nn.Module, unwrapped: nn.Module, text: dict[str, Any], labels: Tensor, vocab: NumberVocab
-) -> list[LogitProbe]:
+def _probes(model: nn.Module, unwrapped: nn.Module, text: dict[str, Any], targets: Targets) -> list[LogitProbe]:
     with in_mode(model, training=False):
         small = probe(model, unwrapped, text)
-        factor = small.large_factor(labels, vocab)
+        factor = small.large_factor(targets)
         probes = [small, probe(model, unwrapped, text, factor)]
     if can_restore(unwrapped):
         # In training mode a model may ask for more than text.
@@ -91,18 +90,17 @@ def _probes(
 
 
 def _fused_pass(
-    model: nn.Module, unwrapped: nn.Module, fused_head: FusedHead, text: dict[str, Any], labels: Tensor
-) -> HeadTask:
-    task = HeadTask(labels)
-    with in_mode(model, training=False), fused_head.collect(unwrapped, task):
+    model: nn.Module, unwrapped: nn.Module, fused_head: FusedHead, text: dict[str, Any], targets: Targets
+) -> HeadResult:
+    with in_mode(model, training=False), fused_head.collect(unwrapped, targets) as result:
         model(**text)
-    return task
+    return result
 
 
-def _fused_error(task: HeadTask, own: HeadOutput) -> Tensor:
+def _fused_error(result: HeadResult, own: HeadOutput) -> Tensor:
     """See `head_error`: of what the fused head found, on the model's own logits."""
-    tolerance = TOLERANCE if task.dtype in (torch.float32, torch.float64) else HALF_TOLERANCE
-    return head_error(task.output, own, own.number_logits[own.label_mask].abs().amax(), tolerance)
+    tolerance = TOLERANCE if result.dtype in (torch.float32, torch.float64) else HALF_TOLERANCE
+    return head_error(result.output, own, own.number_logits[own.label_mask].abs().amax(), tolerance)
 
 
 def _worst_of_all(
@@ -120,11 +118,11 @@ def _worst_of_all(
     return gather(errors.unsqueeze(0)).amax(0).cpu(), problem
 
 
-def _where(probes: list[LogitProbe], transform: LogitTransform, labels: Tensor, vocab: NumberVocab) -> str:
+def _where(probes: list[LogitProbe], transform: LogitTransform, targets: Targets) -> str:
     """Under which conditions the difference was largest, with a space before."""
     if not probes:  # of another process
         return ""
-    return probes[int(torch.stack([p.error_of(transform, labels, vocab)[0] for p in probes]).argmax())].conditions
+    return probes[int(torch.stack([p.error_of(transform, targets)[0] for p in probes]).argmax())].conditions
 
 
 def _difference(name: str, error: Tensor, where: str) -> str:
@@ -143,9 +141,7 @@ def text_of(inputs: dict[str, Any]) -> Tensor:
     return (labelled if labelled.numel() else inputs["input_ids"][:1])[:, :_POSITIONS]
 
 
-def warn_about_own_loss(
-    model: nn.Module, inputs: dict[str, Any], vocab: NumberVocab, shift: bool, aux_loss_coef: float
-) -> None:
+def warn_about_own_loss(model: nn.Module, inputs: dict[str, Any], vocab: NumberVocab, shift: bool) -> None:
     """Warn if the model's own loss is not the cross entropy, with the known auxiliary loss, that is trained here.
 
     Looks at the first row of a batch of text.
@@ -160,7 +156,7 @@ def warn_about_own_loss(
     logits, own = logits_of(outputs, vocab), outputs.get("loss")
     if own is None or len(logits) != len(labels) or logits.shape[1] < labels.shape[1]:
         return
-    rest = 0.0 if outputs.get("aux_loss") is None else aux_loss_coef * float(outputs["aux_loss"])
+    rest = float(router_loss(_unwrapped(model).config, outputs))
     trained, moves = (inputs["shift_labels"], False) if "shift_labels" in inputs else (labels, shift)
     known = _cross_entropy(logits, trained, vocab, moves) + rest
     otherwise = _cross_entropy(logits, labels, vocab, not shift) + rest
@@ -194,7 +190,8 @@ _SHIFTED = {
 
 @torch.no_grad()
 def _cross_entropy(logits: Tensor, labels: Tensor, vocab: NumberVocab, shift: bool) -> float:
-    head = head_from_logits(logits, align_labels(labels.to(logits.device), logits.shape[1], shift), vocab)
+    targets = make_targets(align_labels(labels.to(logits.device), logits.shape[1], shift), vocab)
+    head = head_from_logits(logits, targets)
     return -float(head.log_probs.sum() / head.label_mask.sum().clamp(min=1))
 
 

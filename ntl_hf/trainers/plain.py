@@ -2,18 +2,17 @@
 
 from typing import Any
 
+import torch
 from peft import PeftConfig
 from torch import Tensor
 
-from ..head import head_from_logits
-from ..head.fused import HeadTask
-from ..losses.head_output import HeadOutput
-from ..losses.labels import align_labels
-from ..losses.objective import LossFactors
+from ..head import can_write_over, head_from_logits
+from ..losses.objective import router_loss
 from .lora import with_adapter
 from .mixin import NTLMixin
 from .model_checks import text_of, warn_about_own_loss
 from .model_kind import logits_of
+from .step_loss import fused_loss
 
 
 class NTLPlainMixin(NTLMixin):
@@ -30,7 +29,6 @@ class NTLPlainMixin(NTLMixin):
     def __init__(self, model: Any = None, *args: Any, peft_config: PeftConfig | None = None, **kwargs: Any) -> None:
         # The stock evaluation asks for the outputs even where it drops them.
         self._drops_outputs = False
-        self._own_loss_checked = False
         if peft_config is not None:
             model = with_adapter(model, peft_config, args[0] if args else kwargs.get("args"))
         super().__init__(model, *args, **kwargs)
@@ -60,59 +58,41 @@ class NTLPlainMixin(NTLMixin):
             self._drops_outputs = False
 
     def _fused_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
-        factors = self._loss_factors(inputs, num_items)
-        task = HeadTask(self._aligned_labels(inputs), ntl_scale=factors.ntl_scale)
-        with self._fused_head.collect(self.model, task):
+        targets, factors = self._targets_and_factors(inputs, num_items)
+        with self._fused_head.collect(self.model, targets, factors.sum_weight) as result:
             outputs = model(**self._inputs_without_labels(inputs))
-        self._number_term(task.output, factors)
-        # The sum of no logits, 0: it ties the loss to the model's output, where wrappers have their hooks.
-        loss = factors.ce.to(task.loss.device) * task.loss + outputs["logits"].sum().to(task.loss.device)
+        self._step_loss.note(result.output, self.objective.number_losses(result.output), self.model.training)
+        loss = fused_loss(result.loss, outputs, factors)
         return loss + self._auxiliary_loss(outputs, loss), outputs
 
     def _loss_of_outputs(
         self, outputs: Any, inputs: dict[str, Any], num_items: Tensor | int | None, inplace: bool = False
     ) -> Tensor:
+        """The loss from full logits; `inplace` lets their gradient be written over them, if nobody else has them."""
         logits = logits_of(outputs, self.objective.vocab)
-        labels = align_labels(self._aligned_labels(inputs).to(logits.device), logits.shape[1], shift=False)
-        head = head_from_logits(
-            logits,
-            labels,
-            self.objective.vocab,
-            mean_log_probs=self.label_smoother is not None,
-            syntax=self.objective.syntax,
-            inplace=inplace and self.compute_loss_func is None and self._can_write_over(logits),
-        )
-        factors = self._loss_factors(inputs, num_items)
-        loss = self._language_model_loss(outputs, inputs, head, factors, num_items)
-        return loss + self._number_term(head, factors)
-
-    def _language_model_loss(
-        self,
-        outputs: Any,
-        inputs: dict[str, Any],
-        head: HeadOutput,
-        factors: LossFactors,
-        num_items: Tensor | int | None,
-    ) -> Tensor:
-        """What the stock trainer would return: CE, the label-smoothed CE, or the loss of `compute_loss_func`."""
+        targets, factors = self._targets_and_factors(inputs, num_items)
+        inplace = inplace and self.compute_loss_func is None and self._can_write_over(logits)
+        head = head_from_logits(logits, targets, mean_log_probs=self.label_smoother is not None, inplace=inplace)
         if self.compute_loss_func is not None:
-            scale = 1 if num_items is None else self._process_scale
-            return self.compute_loss_func(outputs, inputs["labels"], num_items_in_batch=num_items) * scale
-        total = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor)
-        loss = factors.ce.to(total.device) * total
-        return loss + self._auxiliary_loss(outputs, loss)
+            loss = self.compute_loss_func(outputs, inputs["labels"], num_items_in_batch=num_items)
+            loss = loss * (1 if num_items is None else self._process_scale)
+        else:
+            total = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor)
+            loss = factors.ce.to(total.device) * total
+            loss = loss + self._auxiliary_loss(outputs, loss)
+        return loss + self._step_loss.number_term(head, factors, self.model.training)
+
+    def _can_write_over(self, logits: Tensor) -> bool:
+        hooks = getattr(self.accelerator.unwrap_model(self.model), "_forward_hooks", None)
+        return can_write_over(logits) and not hooks
 
     def _auxiliary_loss(self, outputs: Any, loss: Tensor) -> Tensor | float:
+        # The stock label smoother drops it as well.
         if self.label_smoother is not None or outputs.get("aux_loss") is None:
             return 0.0
         # A mean over the micro-batch, so it is averaged over the accumulation steps.
         steps = self.current_gradient_accumulation_steps if self.model.training else 1
-        return self._router_aux_loss_coef * outputs["aux_loss"].to(loss.device) / steps
-
-    @property
-    def _router_aux_loss_coef(self) -> float:
-        config = self.model.config.get_text_config()
-        return getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
+        return torch.as_tensor(router_loss(self.model.config, outputs)).to(loss.device) / steps
 
     # ---- The head ----
 
@@ -130,11 +110,10 @@ class NTLPlainMixin(NTLMixin):
         super()._settle_head(model, inputs)
         # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
         replaced = self.compute_loss_func is not None or self.label_smoother is not None
-        if self.model.training and not self._own_loss_checked and not replaced and not self.args.torch_compile:
-            self._own_loss_checked = True
-            warn_about_own_loss(
-                model, inputs, self.objective.vocab, not self._labels_are_aligned, self._router_aux_loss_coef
-            )
+        is_looked_at = self.model.training and not replaced and not self.args.torch_compile
+        if is_looked_at and "own loss" in self._first_batch.due:
+            self._first_batch.due.discard("own loss")
+            warn_about_own_loss(model, inputs, self.objective.vocab, not self._labels_are_aligned)
 
     def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         ids = text_of(inputs)

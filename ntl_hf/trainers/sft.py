@@ -1,19 +1,26 @@
-"""`NTLSFTTrainer`."""
+"""`NTLSFTTrainer`, and what stands in for the model where TRL makes its loss."""
 
 from typing import Any
 
+import torch
 from datasets import Dataset, IterableDataset
 from torch import Tensor, nn
 from trl import SFTConfig, SFTTrainer
+from trl.trainer.utils import FusedCausalLMOutput
 
 from ..data.sets import check_has_rows, column_names
 from ..data.text_columns import as_texts
+from ..head import head_from_logits
+from ..head.fused import FusedHead
+from ..losses.head_output import HeadOutput
+from ..losses.objective import LossFactors
 from ..settings.arguments import NTLArguments
+from ..tokens.targets import Targets
 from .checks import check_columns
 from .mixin import NTLMixin
 from .model_checks import text_of
-from .model_kind import check_language_model
-from .sft_forward import SFTForward
+from .model_kind import check_language_model, logits_of
+from .step_loss import fused_loss
 
 
 class NTLSFTTrainer(NTLMixin, SFTTrainer):
@@ -54,14 +61,17 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         self._settle_head(model, inputs)
-        factors = self._loss_factors(inputs, num_items_in_batch)
+        targets, factors = self._targets_and_factors(inputs, num_items_in_batch)
         fused_head = self._fused_head if self.head_choice.is_fused else None
-        forward = SFTForward(model, self.model, fused_head, self.objective, factors)
-        # TRL's own loss and metrics, with our head in the place of its own.
+        forward = _ForwardForTRL(model, self.model, fused_head, targets, factors)
         result = super().compute_loss(forward, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)
-        number_term = self._number_term(forward.head_output(self._aligned_labels(inputs)), factors)
-        loss = forward.add_gradient(loss + number_term)
+        head = forward.head_output()
+        if forward.loss is None:
+            loss = loss + self._step_loss.number_term(head, factors, self.model.training)
+        else:
+            self._step_loss.note(head, self.objective.number_losses(head), self.model.training)
+            loss = loss + forward.loss
         return (loss, outputs) if return_outputs else loss
 
     def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +87,72 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
 
     def _plan_options(self) -> dict[str, Any]:
         return {"dft": self.args.loss_type == "dft", "metrics": True}
+
+
+class _ForwardForTRL:
+    """Stands in for the model in one call of TRL's `compute_loss`, which makes metrics and the rest of the loss.
+
+    TRL makes its cross entropy of the log-probabilities that its own fused head returns. Those of ours come without a
+    gradient: that of CE + weight * NTL was made in the pass that made the values, and belongs to their sum. So TRL
+    gets log-probabilities of 0, of which its cross entropy is 0, and `loss` has both, value and gradient. What TRL
+    adds (the loss of a router) it adds to that. From logits, the log-probabilities have their gradient, and TRL gets
+    them.
+
+    The first call is the one that TRL makes its loss from; where it makes another, that is for metrics.
+
+    Args:
+        model: the model as it is called.
+        unwrapped: the same without its wrappers for distributed training.
+        fused_head: None takes the model's logits.
+        targets: of the batch.
+        factors: of the sums.
+
+    Attributes:
+        loss: CE + weight * NTL of the batch, scalar, if it comes from the fused head.
+    """
+
+    def __init__(
+        self, model: Any, unwrapped: nn.Module, fused_head: FusedHead | None, targets: Targets, factors: LossFactors
+    ) -> None:
+        self._model, self._unwrapped, self._fused_head = model, unwrapped, fused_head
+        self._targets, self._factors = targets, factors
+        self._outputs: Any = None
+        self._head: HeadOutput | None = None
+        self.loss: Tensor | None = None
+
+    def __call__(self, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
+        if not fused_lm_head:
+            outputs, head = self._model(*args, **kwargs), None
+            result = outputs
+        else:
+            rest = {name: value for name, value in kwargs.items() if name not in ("labels", "shift_labels")}
+            outputs, head, log_probs = self._run(*args, **rest)
+            result = FusedCausalLMOutput(
+                log_probs=log_probs,
+                entropy=head.entropy,
+                is_top1=head.is_top1,
+                label_mask=head.label_mask,
+                aux_loss=outputs.get("aux_loss"),
+            )
+        if self._outputs is None:
+            self._outputs, self._head = outputs, head
+        return result
+
+    def _run(self, *args: Any, **kwargs: Any) -> tuple[Any, HeadOutput, Tensor]:
+        if self._fused_head is None:
+            outputs = self._model(*args, **kwargs)
+            head = head_from_logits(logits_of(outputs, self._targets.vocab), self._targets, metrics=True)
+            return outputs, head, head.log_probs
+        with self._fused_head.collect(self._unwrapped, self._targets, self._factors.sum_weight) as result:
+            outputs = self._model(*args, **kwargs)
+        self.loss = fused_loss(result.loss, outputs, self._factors)
+        return outputs, result.output, torch.zeros_like(result.output.log_probs)
+
+    def head_output(self) -> HeadOutput:
+        """Of the first call; where TRL asks for logits, which it does without labels, of these."""
+        if self._head is None:
+            self._head = head_from_logits(logits_of(self._outputs, self._targets.vocab), self._targets)
+        return self._head
 
 
 def _as_texts(dataset: Any, text_field: str, source: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from .interrupt import keep_workers
+from .interrupt import ignore_signals_in_workers
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ class StepMixin:
     _warned_of_nan = False
 
     def get_train_dataloader(self) -> Any:
-        return keep_workers(super().get_train_dataloader())
+        return ignore_signals_in_workers(super().get_train_dataloader())
 
     def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        return keep_workers(super().get_eval_dataloader(*args, **kwargs))
+        return ignore_signals_in_workers(super().get_eval_dataloader(*args, **kwargs))
 
     # ---- Attempts: `auto_find_batch_size` begins again with a smaller batch where the memory was not enough ----
 

@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import head_from_logits, slices
+from ntl_hf.head import head_from_logits
+from ntl_hf.head.one_pass import block
 from ntl_hf.losses import NumberLoss
 from ntl_hf.losses.head_output import HeadOutput
-from ntl_hf.losses.labels import shift_labels
+from ntl_hf.tokens.targets import make_targets, shift_labels
 
 from ..tiny import char_tokenizer
 
@@ -65,7 +66,9 @@ def test_values_and_gradients_are_those_of_log_softmax(dtype: torch.dtype, toler
     logits, labels = batch(dtype)
     exact = logits.detach().double().requires_grad_()
     expected = {name: value for name, value in reference(exact, labels).items() if name in names}
-    outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs="mean_log_probs" in names), names)
+    outputs = fields_of(
+        head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs="mean_log_probs" in names), names
+    )
     for name, output in outputs.items():
         assert output.dtype == dtype
         torch.testing.assert_close(output.double(), expected[name], rtol=tolerance, atol=tolerance)
@@ -80,14 +83,14 @@ def test_finite_differences() -> None:
     labels = labels[:2, 1:4]
 
     def function(logits: Tensor) -> Tensor:
-        return objective(fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True)), labels)
+        return objective(fields_of(head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True)), labels)
 
     assert torch.autograd.gradcheck(function, (logits,))
 
 
 def test_label_smoothing_is_that_of_torch() -> None:
     logits, labels = batch()
-    head = head_from_logits(logits, labels, VOCAB, mean_log_probs=True)
+    head = head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True)
     losses = -(0.9 * head.log_probs + 0.1 * head.mean_log_probs)[head.label_mask]
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), label_smoothing=0.1)
     torch.testing.assert_close(losses.mean(), expected)
@@ -95,7 +98,7 @@ def test_label_smoothing_is_that_of_torch() -> None:
 
 def test_masks_and_columns() -> None:
     logits, labels = batch()
-    head = head_from_logits(logits, labels, VOCAB)
+    head = head_from_logits(logits, make_targets(labels, VOCAB))
     assert head.mean_log_probs is None
     assert torch.equal(head.label_mask, labels != -100)
     assert torch.equal(head.target, VOCAB.columns(labels))
@@ -110,10 +113,10 @@ def test_shift_by_hand() -> None:
 
 def test_shift() -> None:
     logits, labels = batch()
-    shifted = head_from_logits(logits, labels, VOCAB, shift=True)
-    expected = head_from_logits(logits, shift_labels(labels), VOCAB)
+    shifted = head_from_logits(logits, make_targets(shift_labels(labels), VOCAB))
+    expected = head_from_logits(logits[:, :-1], make_targets(labels[:, 1:], VOCAB))
     for name in ("log_probs", "label_mask", "target", "number_logits", "log_mass"):
-        assert torch.equal(getattr(shifted, name), getattr(expected, name))
+        assert torch.equal(getattr(shifted, name)[:, :-1], getattr(expected, name))
     assert not shifted.label_mask[:, -1].any()
 
 
@@ -123,7 +126,7 @@ def test_positions_without_a_label_have_no_gradient_whatever_they_hold(bad: floa
     dirty = clean.detach().masked_fill((labels == -100).unsqueeze(-1), bad).requires_grad_()
     gradients = []
     for logits in (clean, dirty):
-        head = head_from_logits(logits, labels, VOCAB, mean_log_probs=True)
+        head = head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True)
         assert head.log_probs.isfinite().all() and head.mean_log_probs.isfinite().all()
         gradients.append(gradient(fields_of(head), labels, logits))
     assert torch.equal(*gradients)
@@ -137,7 +140,7 @@ def test_tokens_that_are_ruled_out_have_no_gradient() -> None:
     ruled_out[..., 5], ruled_out[..., 40] = -math.inf, -math.inf
     labels[(labels == 5) | (labels == 40)] = -100
     ruled_out.requires_grad_()
-    head = head_from_logits(ruled_out, labels, VOCAB)
+    head = head_from_logits(ruled_out, make_targets(labels, VOCAB))
     result = gradient(fields_of(head, ("log_probs", "log_mass")), labels, ruled_out)
     assert result.isfinite().all()
     assert result[..., [5, 40]].eq(0).all()
@@ -148,9 +151,9 @@ def test_tokens_that_are_ruled_out_have_no_gradient() -> None:
 def test_chunks_do_not_change_the_result(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
     logits, labels = batch()
     results = []
-    for limit in (slices._CPU_ELEMENTS, elements):
-        monkeypatch.setattr(slices, "_CPU_ELEMENTS", limit)
-        outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True))
+    for limit in (block._CPU_ELEMENTS, elements):
+        monkeypatch.setattr(block, "_CPU_ELEMENTS", limit)
+        outputs = fields_of(head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True))
         results.append([*outputs.values(), gradient(outputs, labels, logits)])
     for whole, chunked in zip(*results, strict=True):
         torch.testing.assert_close(chunked, whole, rtol=1e-6, atol=1e-6)
@@ -161,7 +164,7 @@ def test_half_precision_is_read_in_float32(dtype: torch.dtype) -> None:
     logits, labels = batch(dtype)
     exact = logits.detach().double().requires_grad_()
     outputs, expected = (
-        fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True)),
+        fields_of(head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True)),
         reference(exact, labels),
     )
     for name, output in outputs.items():
@@ -175,15 +178,15 @@ def test_half_precision_is_read_in_float32(dtype: torch.dtype) -> None:
 
 def test_a_head_that_is_not_trained_costs_nothing() -> None:
     logits, labels = batch()
-    head = head_from_logits(logits.detach(), labels, VOCAB)
+    head = head_from_logits(logits.detach(), make_targets(labels, VOCAB))
     assert not head.log_probs.requires_grad and not head.log_mass.requires_grad
 
 
 def test_strided_logits() -> None:
     logits, labels = batch()
     wide = torch.cat([logits.detach(), torch.zeros(3, 2, SIZE)], dim=1).requires_grad_()
-    outputs = fields_of(head_from_logits(wide[:, :7], labels, VOCAB, mean_log_probs=True))
-    expected = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True))
+    outputs = fields_of(head_from_logits(wide[:, :7], make_targets(labels, VOCAB), mean_log_probs=True))
+    expected = fields_of(head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True))
     torch.testing.assert_close(outputs, expected)
     torch.testing.assert_close(gradient(outputs, labels, wide)[:, :7], gradient(expected, labels, logits))
 
@@ -216,15 +219,19 @@ def large_buffers_of_backward(outputs: dict[str, Tensor], labels: Tensor, logits
 def test_in_place_the_gradient_takes_the_place_of_the_logits(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
+    monkeypatch.setattr(block, "_CPU_ELEMENTS", 2 * SIZE)
     found = []
     for inplace in (False, True):
         leaf, labels = batch(dtype)
         logits = leaf * 1
-        outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True, inplace=inplace))
+        outputs = fields_of(
+            head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True, inplace=inplace)
+        )
         assert large_buffers_of_backward(outputs, labels, logits) == (0 if inplace else 1)
         logits = leaf * 1
-        outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True, inplace=inplace))
+        outputs = fields_of(
+            head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True, inplace=inplace)
+        )
         found.append(gradient(outputs, labels, leaf))
     assert torch.equal(*found)
 
@@ -232,7 +239,7 @@ def test_in_place_the_gradient_takes_the_place_of_the_logits(
 def test_in_place_on_logits_that_autograd_looks_at_is_an_error() -> None:
     leaf, labels = batch()
     logits = leaf.tanh()  # saves its result
-    outputs = fields_of(head_from_logits(logits, labels, VOCAB, inplace=True), FIELDS[:3])
+    outputs = fields_of(head_from_logits(logits, make_targets(labels, VOCAB), inplace=True), FIELDS[:3])
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         gradient(outputs, labels, leaf)
 
@@ -241,19 +248,19 @@ def test_in_place_on_logits_that_autograd_looks_at_is_an_error() -> None:
 def test_backward_makes_a_single_gradient_of_the_size_of_the_logits(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
+    monkeypatch.setattr(block, "_CPU_ELEMENTS", 2 * SIZE)
     logits, labels = batch(dtype)
-    outputs = fields_of(head_from_logits(logits, labels, VOCAB, mean_log_probs=True))
+    outputs = fields_of(head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True))
     assert large_buffers_of_backward(outputs, labels, logits) == 1
     # What plain autograd makes of the same: the count is one that can go wrong.
     assert large_buffers_of_backward(reference(logits, labels), labels, logits) > 3
 
 
 def test_forward_makes_no_copy_of_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "_CPU_ELEMENTS", 2 * SIZE)
+    monkeypatch.setattr(block, "_CPU_ELEMENTS", 2 * SIZE)
     logits, labels = batch(torch.bfloat16)
     with LargeBuffers(logits.numel()) as made:
-        head_from_logits(logits, labels, VOCAB, mean_log_probs=True)
+        head_from_logits(logits, make_targets(labels, VOCAB), mean_log_probs=True)
     assert set(made.storages) <= {logits.untyped_storage().data_ptr()}
 
 
@@ -263,7 +270,7 @@ def test_number_logits_of_minus_infinity_at_a_word_leave_no_nan() -> None:
     words = (VOCAB.columns(labels) < 0) & (labels != -100)
     is_number = torch.zeros(SIZE, dtype=torch.bool).index_fill(0, VOCAB.ids, True)
     logits = logits.detach().masked_fill(words.unsqueeze(-1) & is_number, -math.inf).requires_grad_()
-    head = head_from_logits(logits, labels, VOCAB)
+    head = head_from_logits(logits, make_targets(labels, VOCAB))
     loss = NumberLoss(NTLConfig(reweigh=True), VOCAB.values)(head.number_logits, head.target, head.log_mass).sum()
     (loss - head.log_probs.sum()).backward()
     assert logits.grad.isfinite().all() and logits.grad.abs().sum() > 0

@@ -23,14 +23,13 @@ from ntl_hf import NTLConfig, NumberVocab, number_lora_config
 from ntl_hf.head import head_from_logits
 from ntl_hf.head.fused import (
     FusedHead,
-    HeadTask,
     UnsupportedHeadError,
     find_head,
 )
 from ntl_hf.head.one_pass import HeadPlan
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import NumberLoss
-from ntl_hf.losses.labels import shift_labels
+from ntl_hf.tokens.targets import follow_virtual_tokens, make_targets, shift_labels
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model, twin
 
 VOCAB = NumberVocab.from_tokenizer(char_tokenizer())
@@ -52,22 +51,21 @@ def batch(model: Any) -> tuple[dict[str, Tensor], Tensor]:
     return {"input_ids": ids}, shift_labels(labels)
 
 
-def both_ways(model: Any, inputs: dict[str, Tensor], labels: Tensor, ntl_scale: float = 0.5) -> list[dict[str, Any]]:
+def both_ways(model: Any, inputs: dict[str, Tensor], labels: Tensor, sum_weight: float = 0.5) -> list[dict[str, Any]]:
     """Losses, outputs and gradients: fused, and by autograd through the model's own logits, in float64 if it can."""
     head = fused_head(model)
     # Experts are multiplied in groups, which torch only does in float32.
     dtype = torch.float32 if model.config.model_type == "mixtral" else torch.float64
     exact = twin(model).to(dtype)
-    task = HeadTask(labels, ntl_scale=ntl_scale)
-    with head.collect(model, task):
+    with head.collect(model, make_targets(labels, VOCAB), sum_weight) as result:
         outputs = model(**inputs)
-    (task.loss + outputs.logits.sum()).backward()
+    (result.loss + outputs.logits.sum()).backward()
     exact_inputs = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
-    own = head_from_logits(exact(**exact_inputs).logits, labels, VOCAB)
-    loss = -own.log_probs.sum() + ntl_scale * head.plan.number_loss(own.number_logits, own.target, own.log_mass).sum()
+    own = head_from_logits(exact(**exact_inputs).logits, make_targets(labels, VOCAB))
+    loss = -own.log_probs.sum() + sum_weight * head.plan.number_loss(own.number_logits, own.target, own.log_mass).sum()
     loss.backward()
     found = []
-    for value, output, which in ((task.loss, task.output, model), (loss, own, exact)):
+    for value, output, which in ((result.loss, result.output, model), (loss, own, exact)):
         grads = {name: p.grad for name, p in which.named_parameters() if p.grad is not None}
         found.append({"loss": value.detach(), "log_probs": output.log_probs.detach(), "gradients": grads})
     return found
@@ -138,12 +136,12 @@ def test_prompt_learning_predicts_the_first_token_from_the_last_virtual_one() ->
 
     model = get_peft_model(tiny_model(), PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"))
     ids = torch.randint(4, 50, (2, 6))
-    head, task = fused_head(model), HeadTask(ids, shift=True)
-    with head.collect(model, task):
+    targets = make_targets(follow_virtual_tokens(ids), VOCAB)
+    with fused_head(model).collect(model, targets) as result:
         model(input_ids=ids)
-    assert task.output.label_mask.tolist() == [[False, False, *[True] * 6, False]] * 2
+    assert result.output.label_mask.tolist() == [[False, False, *[True] * 6, False]] * 2
     own = model(input_ids=ids, labels=ids).loss
-    torch.testing.assert_close(task.loss / 12, own)
+    torch.testing.assert_close(result.loss / 12, own)
 
 
 def test_generation_and_forward_are_untouched_outside_and_after() -> None:
@@ -151,8 +149,7 @@ def test_generation_and_forward_are_untouched_outside_and_after() -> None:
     ids = torch.tensor([[5, 6, 7]])
     before, signature = model(ids).logits, inspect.signature(model.forward)
     forward = model.lm_head.forward
-    task = HeadTask(ids)
-    with fused_head(model).collect(model, task):
+    with fused_head(model).collect(model, make_targets(ids, VOCAB)):
         assert model(ids).logits.shape == (1, 0, 64)
     assert torch.equal(model(ids).logits, before)
     assert inspect.signature(model.forward) == signature
@@ -161,7 +158,7 @@ def test_generation_and_forward_are_untouched_outside_and_after() -> None:
 
 def test_the_head_is_given_back_after_an_error() -> None:
     model = tiny_model()
-    with pytest.raises(IndexError), fused_head(model).collect(model, HeadTask(torch.tensor([[5]]))):
+    with pytest.raises(IndexError), fused_head(model).collect(model, make_targets(torch.tensor([[5]]), VOCAB)):
         model(torch.tensor([[1000]]))
     assert "forward" not in model.lm_head.__dict__
 
@@ -170,7 +167,7 @@ def test_a_forward_of_somebody_elses_on_the_head_is_kept() -> None:
     model = tiny_model()
     model.lm_head.forward = own = lambda hidden: nn.functional.linear(hidden, model.lm_head.weight)
     ids = torch.tensor([[5, 6, 7]])
-    with fused_head(model).collect(model, HeadTask(ids)):
+    with fused_head(model).collect(model, make_targets(ids, VOCAB)):
         model(ids)
     assert model.lm_head.forward is own
 
@@ -198,8 +195,8 @@ def test_heads_that_are_not_known() -> None:
 
 def test_a_model_that_goes_around_its_output_embeddings() -> None:
     model = tiny_model()
-    task = HeadTask(torch.tensor([[5, 6]]))
-    with pytest.raises(UnsupportedHeadError, match="did not call"), fused_head(model).collect(model, task):
+    targets = make_targets(torch.tensor([[5, 6]]), VOCAB)
+    with pytest.raises(UnsupportedHeadError, match="did not call"), fused_head(model).collect(model, targets):
         model.model(torch.tensor([[5, 6]]))
 
 
@@ -212,14 +209,13 @@ def test_a_compiled_model_has_one_graph(reason: str) -> None:
     if reason == "warm":
         VOCAB.columns(labels)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
-    for ntl_scale in (torch.tensor(0.5), torch.tensor(2.0)):
+    for sum_weight in (torch.tensor(0.5), torch.tensor(2.0)):
         found = []
         for which in (compiled, model):
-            task = HeadTask(labels, ntl_scale=ntl_scale)
-            with head.collect(model, task):
+            with head.collect(model, make_targets(labels, VOCAB), sum_weight) as result:
                 outputs = which(**inputs)
-            (task.loss + outputs.logits.sum()).backward()
-            found.append([task.loss, task.output.entropy, *(p.grad for p in model.parameters())])
+            (result.loss + outputs.logits.sum()).backward()
+            found.append([result.loss, result.output.entropy, *(p.grad for p in model.parameters())])
             model.zero_grad()
         torch.testing.assert_close(*found)
 
@@ -231,16 +227,16 @@ def test_ragged_batches_share_a_graph() -> None:
     head, compiled = fused_head(model), torch.compile(model, backend="aot_eager", fullgraph=True)
     for length in range(5, 16):
         ids = torch.randint(4, 50, (2, length))
-        task = HeadTask(ids, shift=True, ntl_scale=torch.tensor(0.5))
-        with head.collect(model, task):
+        targets = make_targets(ids, VOCAB)
+        with head.collect(model, targets, torch.tensor(0.5)) as result:
             outputs = compiled(input_ids=ids)
-        (task.loss + outputs.logits.sum()).backward()
+        (result.loss + outputs.logits.sum()).backward()
     assert counters["stats"]["unique_graphs"] <= 3
 
 
 def test_the_operator_survives_a_fork() -> None:
     """Data loaders fork, after a compiled evaluation say; threads do not come along."""
-    from ntl_hf.head.one_pass.compiled import _WORKER
+    from ntl_hf.head.one_pass.function import _WORKER
 
     assert _WORKER.run(lambda: ()) == ()
     child = os.fork()

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ntl_hf import NTLoss
-from ntl_hf.losses.labels import shift_labels
 from ntl_hf.settings.losses import LOSSES
+from ntl_hf.tokens.targets import shift_labels
 from tests.tiny import CHARACTERS, char_tokenizer
 
 logger.disable("ntloss")

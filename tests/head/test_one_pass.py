@@ -12,17 +12,14 @@ from torch.nn import functional as F
 from trl.kernels import ChunkedLogProbFunction
 
 from ntl_hf import NTLConfig, NumberVocab
-from ntl_hf.head import head_from_logits, slices
-from ntl_hf.head.one_pass import (
-    HeadPlan,
-    make_known,
-    one_pass,
-    run,
-)
+from ntl_hf.head import head_from_logits
+from ntl_hf.head.one_pass import HeadPlan, block, one_pass, register_plan, run
+from ntl_hf.head.one_pass.block import cross_entropies
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import GaussianSmoothing, NumberLoss, gaussian_targets
 from ntl_hf.losses.head_output import HeadOutput
 from ntl_hf.tokens.number_layout import NumberSyntax
+from ntl_hf.tokens.targets import Targets, make_targets
 
 from ..tiny import char_tokenizer
 
@@ -77,9 +74,15 @@ def plan_of(
     more = {
         "uses_mass": config.reweigh or "raft" in number_loss.names,
         "smoothing": GaussianSmoothing(soft_targets) if is_smooth else None,
-        "syntax": SYNTAX if reads_text else None,
     }
     return HeadPlan(VOCAB, number_loss, transform, **more, **options)
+
+
+def targets_of(labels: Tensor, plan: HeadPlan) -> Targets:
+    """With a layout where one of the terms looks at it."""
+    number_loss = plan.number_loss
+    reads_text = number_loss.place_weights != "none" or bool({"del", "raft", "number"} & set(number_loss.names))
+    return make_targets(labels, plan.vocab, SYNTAX if reads_text else None)
 
 
 TEXT_IDS = char_tokenizer().convert_tokens_to_ids(list("-1,234.5 "))
@@ -101,22 +104,34 @@ def batch(dtype: torch.dtype = torch.float64, masked: int = 5, seed: int = 0) ->
 
 
 def reference(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, plan: HeadPlan, ntl_scale: float | None
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, plan: HeadPlan, sum_weight: float | None
 ) -> tuple[Tensor, HeadOutput]:
     """The slow honest way: all logits, and autograd through all of it."""
     logits = plan.transform(F.linear(hidden, weight, bias))
-    head = head_from_logits(logits, labels, plan.vocab, mean_log_probs=True, metrics=True, syntax=plan.syntax)
-    loss = plan.cross_entropy(head.log_probs, head.mean_log_probs).sum()
+    targets = targets_of(labels, plan)
+    head = head_from_logits(logits, targets, mean_log_probs=True, metrics=True)
+    loss = cross_entropies(head.log_probs, head.mean_log_probs, plan).sum()
     if plan.dft:
         loss = -(head.log_probs.exp().detach() * head.log_probs).sum()
     watched = head.number_logits
-    if plan.syntax is not None:  # written out: the logits of the marks after those of the numbers
-        watched = logits[:, [*plan.vocab.ids.tolist(), *plan.syntax.mark_ids.tolist()]]
+    if targets.syntax is not None:  # written out: the logits of the marks after those of the numbers
+        watched = logits[:, [*plan.vocab.ids.tolist(), *targets.syntax.mark_ids.tolist()]]
     losses = plan.number_loss(watched, head.target, head.log_mass, head.layout)
     head.number_losses = losses
     if plan.smoothing is not None:
         loss = loss + plan.smoothing(head.number_logits, head.target).sum()
-    return loss if ntl_scale is None else loss + ntl_scale * losses.sum(), head
+    return loss if sum_weight is None else loss + sum_weight * losses.sum(), head
+
+
+def pass_of(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    plan: HeadPlan,
+    sum_weight: float | None = None,
+) -> tuple[Tensor, HeadOutput]:
+    return one_pass(hidden, weight, bias, targets_of(labels, plan), plan, sum_weight)
 
 
 def gradients(loss: Tensor, inputs: Any) -> list[Tensor]:
@@ -124,12 +139,12 @@ def gradients(loss: Tensor, inputs: Any) -> list[Tensor]:
 
 
 def check_against_reference(
-    plan: HeadPlan, inputs: Any, ntl_scale: float | None = 0.75, tolerance: float = 1e-9
+    plan: HeadPlan, inputs: Any, sum_weight: float | None = 0.75, tolerance: float = 1e-9
 ) -> None:
     hidden, weight, bias, labels = inputs
     exact = [None if x is None else x.detach().double().requires_grad_(x.requires_grad) for x in inputs[:3]]
-    wanted_loss, wanted = reference(*exact, labels, plan, ntl_scale)
-    loss, found = one_pass(hidden, weight, bias, labels, plan, ntl_scale)
+    wanted_loss, wanted = reference(*exact, labels, plan, sum_weight)
+    loss, found = pass_of(hidden, weight, bias, labels, plan, sum_weight)
     torch.testing.assert_close(loss.double(), wanted_loss, rtol=tolerance, atol=tolerance)
     for name in ("log_probs", "number_logits", "log_mass", "number_losses", "entropy"):
         value, exact_value = getattr(found, name), getattr(wanted, name)
@@ -153,23 +168,25 @@ def test_values_and_gradients(config: str, transform: str, with_bias: bool) -> N
 
 
 def test_soft_targets_without_a_number_loss() -> None:
-    check_against_reference(plan_of(NTLConfig(gaussian_sigma=1.0), metrics=True), batch(), ntl_scale=None)
+    check_against_reference(plan_of(NTLConfig(gaussian_sigma=1.0), metrics=True), batch(), sum_weight=None)
 
 
 @pytest.mark.parametrize("options", [{"label_smoothing": 0.1}, {"dft": True}], ids=["label smoothing", "dft"])
-@pytest.mark.parametrize("ntl_scale", [None, 0.0, 3.0])
-def test_other_forms_of_cross_entropy(options: dict[str, Any], ntl_scale: float | None) -> None:
-    check_against_reference(plan_of(metrics=True, **options), batch(), ntl_scale)
+@pytest.mark.parametrize("sum_weight", [None, 0.0, 3.0])
+def test_other_forms_of_cross_entropy(options: dict[str, Any], sum_weight: float | None) -> None:
+    check_against_reference(plan_of(metrics=True, **options), batch(), sum_weight)
 
 
 @pytest.mark.parametrize("config", ["was reweighed", "sum, place weights", "raft on a grid"])
 @settings(max_examples=40)
-@given(masked=st.integers(0, POSITIONS), seed=st.integers(0, 99), rows=st.integers(1, 30), block=st.integers(1, 30))
-def test_any_mask_any_chunks(config: str, masked: int, seed: int, rows: int, block: int) -> None:
+@given(
+    masked=st.integers(0, POSITIONS), seed=st.integers(0, 99), rows=st.integers(1, 30), block_rows=st.integers(1, 30)
+)
+def test_any_mask_any_chunks(config: str, masked: int, seed: int, rows: int, size: int) -> None:
     """Chunks and blocks cut numbers anywhere, and must not change what these are worth."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_CHUNK_BYTES", rows * SIZE * 8)
-        patch.setattr(slices, "_CPU_ELEMENTS", block * SIZE)
+        patch.setattr(block, "_CPU_ELEMENTS", size * SIZE)
         plan = plan_of(CONFIGS[config], LogitTransform(softcap=3.0), metrics=True)
         check_against_reference(plan, batch(masked=masked, seed=seed), tolerance=1e-8)
 
@@ -186,9 +203,9 @@ def test_rows_are_read_for_themselves(config: str) -> None:
     plan = plan_of(CONFIGS[config])
     values = []
     for shape in ((3, 7), (21,)):
-        loss, head = one_pass(hidden.view(*shape, WIDTH), weight, None, labels.view(shape), plan, 1.0)
+        loss, head = pass_of(hidden.view(*shape, WIDTH), weight, None, labels.view(shape), plan, 1.0)
         rows = [slice(i, i + shape[-1]) for i in range(0, 21, shape[-1])]
-        alone = [one_pass(hidden[row], weight, None, labels[row], plan, 1.0) for row in rows]
+        alone = [pass_of(hidden[row], weight, None, labels[row], plan, 1.0) for row in rows]
         torch.testing.assert_close(loss, sum(part[0] for part in alone))
         found = torch.cat([part[1].number_losses for part in alone])
         torch.testing.assert_close(head.number_losses.flatten(), found)
@@ -201,16 +218,18 @@ def test_rows_are_read_for_themselves(config: str) -> None:
 def test_as_an_operator_of_a_compiled_graph(config: str) -> None:
     hidden, weight, bias, labels = batch()
     plan = plan_of(CONFIGS[config], metrics=True)
-    make_known(plan)
+    register_plan(plan)
     torch.compiler.reset()
 
+    targets = targets_of(labels, plan)
+
     def loss_of(*inputs: Tensor) -> Tensor:
-        return one_pass(*inputs, plan, 0.75)[0]
+        return one_pass(*inputs, targets, plan, 0.75)[0]
 
     compiled = torch.compile(loss_of, backend="aot_eager", fullgraph=True)
     inputs = (hidden, weight, bias)
     # The plain one first: it reads the tables, as the trainers' check of the head does.
-    wanted, found = (function(*inputs, labels) for function in (loss_of, compiled))
+    wanted, found = (function(*inputs) for function in (loss_of, compiled))
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(gradients(found, inputs), gradients(wanted, inputs))
 
@@ -221,11 +240,11 @@ def test_finite_differences(config: str) -> None:
     plan = plan_of(CONFIGS[config], LogitTransform(scale=0.5, softcap=4.0), label_smoothing=0.1)
 
     inputs = (hidden, weight, bias)
-    found = gradients(one_pass(*inputs, labels, plan, 0.75)[0], inputs)
+    found = gradients(pass_of(*inputs, labels, plan, 0.75)[0], inputs)
     for i, grad in enumerate(found):
         step = 1e-5 * torch.randn_like(grad)
         up, down = (
-            one_pass(*(x + sign * step if x is inputs[i] else x for x in inputs), labels, plan, 0.75)[0].detach()
+            pass_of(*(x + sign * step if x is inputs[i] else x for x in inputs), labels, plan, 0.75)[0].detach()
             for sign in (1, -1)
         )
         torch.testing.assert_close((up - down) / 2, (grad * step).sum(), rtol=1e-6, atol=1e-12)
@@ -242,9 +261,9 @@ def test_frozen_parts_get_no_gradient(frozen: tuple[int, ...]) -> None:
 def test_without_gradients_nothing_is_kept() -> None:
     hidden, weight, bias, labels = batch()
     with torch.no_grad():
-        loss, head = one_pass(hidden, weight, bias, labels, plan_of(), 1.0)
+        loss, head = pass_of(hidden, weight, bias, labels, plan_of(), 1.0)
     assert not loss.requires_grad and loss.grad_fn is None
-    torch.testing.assert_close(loss, one_pass(hidden, weight, bias, labels, plan_of(), 1.0)[0].detach())
+    torch.testing.assert_close(loss, pass_of(hidden, weight, bias, labels, plan_of(), 1.0)[0].detach())
     assert head.entropy is None and head.mean_log_probs is None
 
 
@@ -254,17 +273,17 @@ def test_positions_without_a_label_are_never_looked_at(bad: float) -> None:
     dirty = hidden.detach().masked_fill((labels == -100).unsqueeze(-1), bad).requires_grad_()
     found = []
     for states in (hidden, dirty):
-        loss, _ = one_pass(states, weight, bias, labels, plan_of(), 1.0)
+        loss, _ = pass_of(states, weight, bias, labels, plan_of(), 1.0)
         found.append([loss, *gradients(loss, (states, weight, bias))])
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 def test_shapes_and_no_labels_at_all() -> None:
     hidden, weight, _, labels = batch()
-    _, head = one_pass(hidden.view(3, 7, WIDTH), weight, None, labels.view(3, 7), plan_of(metrics=True), 1.0)
+    _, head = pass_of(hidden.view(3, 7, WIDTH), weight, None, labels.view(3, 7), plan_of(metrics=True), 1.0)
     assert head.log_probs.shape == head.entropy.shape == (3, 7)
     assert head.number_logits.shape == (3, 7, len(VOCAB))
-    empty, _ = one_pass(hidden, weight, None, torch.full_like(labels, -100), plan_of(), 1.0)
+    empty, _ = pass_of(hidden, weight, None, torch.full_like(labels, -100), plan_of(), 1.0)
     assert empty == 0
     assert all(grad.eq(0).all() for grad in gradients(empty, (hidden, weight)))
 
@@ -274,7 +293,7 @@ def test_shapes_and_no_labels_at_all() -> None:
 def test_no_positions(config: str, shape: tuple[int, int]) -> None:
     hidden, weight = torch.randn(*shape, WIDTH, requires_grad=True), torch.randn(SIZE, WIDTH, requires_grad=True)
     labels = torch.zeros(shape, dtype=torch.int64)
-    loss, head = one_pass(hidden, weight, None, labels, plan_of(CONFIGS[config]), 0.75)
+    loss, head = pass_of(hidden, weight, None, labels, plan_of(CONFIGS[config]), 0.75)
     assert loss == 0 and head.number_logits.shape == (*shape, len(VOCAB))
     assert all(not gradient.any() for gradient in gradients(loss, (hidden, weight)))
 
@@ -283,7 +302,7 @@ def test_metrics_are_those_of_trl() -> None:
     hidden, weight, bias, labels = batch(torch.float32, masked=0)
     hidden.data[3:9] *= 5  # confident in something
     labels[3:9] = F.linear(hidden, weight, bias)[3:9].argmax(-1)
-    _, head = one_pass(hidden, weight, bias, labels, plan_of(metrics=True))
+    _, head = pass_of(hidden, weight, bias, labels, plan_of(metrics=True))
     fields = ("log_probs", "entropy", "is_top1")
     theirs = ChunkedLogProbFunction.apply(hidden, weight, bias, labels, 1.0, 32, None, 1.0, fields)
     torch.testing.assert_close(head.log_probs, theirs[0].detach(), rtol=1e-5, atol=1e-5)
@@ -298,9 +317,9 @@ def test_autocast_concerns_the_products_alone(reweigh: bool) -> None:
     plan = plan_of(NTLConfig(reweigh=reweigh), metrics=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = F.linear(hidden, weight, bias)
-        _, found = one_pass(hidden, weight, bias, labels, plan, 1.0)
-        from_logits = head_from_logits(logits, labels, VOCAB, metrics=True)
-    wanted = head_from_logits(logits.double(), labels, VOCAB, metrics=True)
+        _, found = pass_of(hidden, weight, bias, labels, plan, 1.0)
+        from_logits = head_from_logits(logits, make_targets(labels, VOCAB), metrics=True)
+    wanted = head_from_logits(logits.double(), make_targets(labels, VOCAB), metrics=True)
     for name in ("log_probs", "log_mass", "entropy"):
         for head in (found, from_logits):
             torch.testing.assert_close(getattr(head, name).double(), getattr(wanted, name), rtol=1e-5, atol=1e-5)
@@ -338,7 +357,7 @@ def test_half_precision_is_no_worse_than_the_plain_path(dtype: torch.dtype, mast
         exact = [x.detach().double().requires_grad_() for x in inputs[:3]]
         wanted = gradients(reference(*exact, inputs[3], plan, 0.75)[0], exact)
         with torch.autocast("cpu", dtype=dtype, enabled=masters):
-            loss, _ = one_pass(*inputs, plan, 0.75)
+            loss, _ = pass_of(*inputs, plan, 0.75)
         result = gradients(loss, inputs[:3])
         assert [grad.dtype for grad in result] == [x.dtype for x in inputs[:3]]
         found.append(worst(result, wanted))
@@ -352,7 +371,7 @@ def test_the_loss_scale_of_float16_arrives_in_the_gradient() -> None:
     hidden, weight, bias, labels = batch(torch.float16)
     exact = [x.detach().double().requires_grad_() for x in (hidden, weight, bias)]
     scale = 2.0**16 / 1e6
-    loss, _ = one_pass(hidden, weight, bias, labels, plan_of(NTLConfig(loss="mse")), 0.75)
+    loss, _ = pass_of(hidden, weight, bias, labels, plan_of(NTLConfig(loss="mse")), 0.75)
     wanted = gradients(scale * reference(*exact, labels, plan_of(NTLConfig(loss="mse")), 0.75)[0], exact)
     found = gradients(loss * scale, (hidden, weight, bias))
     assert max(worst(found, wanted)) < 5e-3
@@ -363,7 +382,7 @@ def test_a_number_loss_beyond_the_range_of_float16() -> None:
     hidden, weight, _, labels = batch(torch.float16)
     exact = [x.detach().double().requires_grad_() for x in (hidden, weight)]
     plan, scale = plan_of(NTLConfig(loss="mse")), 1e5
-    loss, _ = one_pass(hidden, weight, None, labels, plan, scale)
+    loss, _ = pass_of(hidden, weight, None, labels, plan, scale)
     found = gradients(loss / 1e5, (hidden, weight))
     wanted = gradients(reference(*exact, None, labels, plan, scale)[0] / 1e5, exact)
     assert max(worst(found, wanted)) < 5e-3
@@ -371,7 +390,7 @@ def test_a_number_loss_beyond_the_range_of_float16() -> None:
 
 def test_a_second_backward_pass_is_an_error() -> None:
     hidden, weight, bias, labels = batch()
-    loss, _ = one_pass(hidden, weight, bias, labels, plan_of())
+    loss, _ = pass_of(hidden, weight, bias, labels, plan_of())
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
@@ -382,7 +401,7 @@ def test_a_loss_that_looks_at_the_mass_unannounced_is_an_error() -> None:
     hidden, weight, bias, labels = batch()
     plan = HeadPlan(VOCAB, NumberLoss(NTLConfig(reweigh=True), VOCAB.values), TRANSFORMS["none"])
     with pytest.raises(RuntimeError, match="uses_mass=True"):
-        one_pass(hidden, weight, bias, labels, plan, 1.0)
+        pass_of(hidden, weight, bias, labels, plan, 1.0)
 
 
 def test_many_number_tokens() -> None:
@@ -418,11 +437,11 @@ def largest_tensor(function: Callable[[], Any], kinds: tuple[torch.dtype, ...]) 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_no_buffer_of_the_size_of_the_logits(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_CHUNK_BYTES", 2 * SIZE * 4)
-    monkeypatch.setattr(slices, "_CPU_ELEMENTS", SIZE)
+    monkeypatch.setattr(block, "_CPU_ELEMENTS", SIZE)
     hidden, weight, _, labels = batch(dtype)
 
     def step() -> None:
-        one_pass(hidden, weight, None, labels, plan_of(), 1.0)[0].backward()
+        pass_of(hidden, weight, None, labels, plan_of(), 1.0)[0].backward()
 
     largest = largest_tensor(step, (torch.float32, torch.bfloat16))
     assert largest <= max(weight.numel(), POSITIONS * (6 + len(VOCAB))) < POSITIONS * SIZE

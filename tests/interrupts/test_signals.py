@@ -108,7 +108,7 @@ def test_a_signal_during_the_last_save_waits(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("seconds", [0.0, 1e9])
 def test_a_second_signal_ends_at_once_if_it_is_a_second_wish(seconds, monkeypatch):
-    monkeypatch.setattr("ntl_hf.trainers.interrupt._SAME_WISH", seconds)
+    monkeypatch.setattr("ntl_hf.trainers.interrupt.DUPLICATE_SIGNAL_WINDOW_S", seconds)
     child = os.fork()
     if not child:
         with InterruptCallback():

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from ntl_hf import NTLConfig
-from ntl_hf.losses.head_output import IGNORE_INDEX
+from ntl_hf.tokens.targets import IGNORE_INDEX
 from ntl_hf.trainers.lora import number_lora_config
 from tests.build import ARGUMENTS, KeepBatches, make_args, make_trainer
 from tests.invariants.cases import CASES, MODE_ARGUMENTS, ROWS_PER_STEP, STEPS, Case

@@ -12,6 +12,7 @@ from ntl_hf.head import head_from_logits
 from ntl_hf.losses.head_output import HeadOutput
 from ntl_hf.plots.beliefs import DigitBeliefs
 from ntl_hf.plots.sums import BeliefMeter
+from ntl_hf.tokens.targets import make_targets
 from tests.syncs import CatchSyncs
 from tests.tiny import char_tokenizer
 
@@ -80,12 +81,12 @@ def test_rows_and_batches_add_up():
     torch.manual_seed(0)
     vocab = NumberVocab.from_tokenizer(char_tokenizer())
     logits, labels = torch.randn(6, 40, 64), torch.randint(0, 30, (6, 40))
-    head = head_from_logits(logits, labels, vocab)
+    head = head_from_logits(logits, make_targets(labels, vocab))
     meter = BeliefMeter(vocab)
     sums = meter.sums(head)
     assert sums.shape == (6, 156) and sums.dtype == torch.float64
     for row in range(6):
-        alone = meter.sums(head_from_logits(logits[row : row + 1], labels[row : row + 1], vocab))
+        alone = meter.sums(head_from_logits(logits[row : row + 1], make_targets(labels[row : row + 1], vocab)))
         torch.testing.assert_close(alone[0], sums[row], rtol=1e-12, atol=1e-12)
 
 

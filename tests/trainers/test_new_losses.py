@@ -212,7 +212,7 @@ def test_balance_goes_on_from_a_checkpoint(balance, tmp_path):
     assert relative_difference(parameters(resumed.model), parameters(whole.model)) < 1e-6
     # A new training starts anew.
     resumed._balance.load(None)
-    assert resumed.objective.number_loss.scales.eq(0).all()
+    assert resumed.objective.number_loss.balance_factors.eq(0).all()
 
 
 @pytest.mark.parametrize(
@@ -262,8 +262,8 @@ def balanced(steps):
     for step in steps:
         if step is not None:
             balance.add(torch.tensor(step))
-        balance.step(lambda x: x)
-        found.append(number_loss.scales.tolist())
+        balance.step()
+        found.append(number_loss.balance_factors.tolist())
     return found
 
 
@@ -291,8 +291,8 @@ def test_the_scales_follow_the_module():
     balance = Balance(number_loss, "loss")
     number_loss.double()  # as a move to another device, this makes other buffers
     balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
-    balance.step(lambda x: x)
-    assert number_loss.scales.tolist() == [2.0, 1.0]
+    balance.step()
+    assert number_loss.balance_factors.tolist() == [2.0, 1.0]
 
 
 def make_balance(loss, kind="loss"):
@@ -304,37 +304,37 @@ def test_a_balance_that_knows_nothing_is_kept(tmp_path):
     make_balance("was+crps")[0].save(tmp_path)
     other, number_loss = make_balance("was+crps")
     other.load(tmp_path)
-    assert number_loss.scales.eq(0).all()
+    assert number_loss.balance_factors.eq(0).all()
     assert json.loads((tmp_path / FILE_NAME).read_text()) == {"kind": "loss", "sizes": None}
 
 
 def test_a_balance_is_read_by_the_names_of_its_terms(tmp_path):
     balance, _ = make_balance("was+crps")
     balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
-    balance.step(lambda x: x)
+    balance.step()
     balance.save(tmp_path)
     swapped, number_loss = make_balance("crps+was")
     swapped.load(tmp_path)
-    assert number_loss.scales.tolist() == [1.0, 2.0]
+    assert number_loss.balance_factors.tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("loss", "kind"), [("was", "loss"), ("was+crps+mmd", "loss"), ("was+crps", "gradient")])
 def test_another_balance_starts_anew(loss, kind, tmp_path):
     balance, _ = make_balance("was+crps")
     balance.add(torch.tensor([8.0, 4.0, 2.0, 2.0, 4.0]))
-    balance.step(lambda x: x)
+    balance.step()
     balance.save(tmp_path)
     other, number_loss = make_balance(loss, kind)
     with pytest.warns(UserWarning, match="starts anew"):
         other.load(tmp_path)
-    assert number_loss.scales.eq(0).all()
+    assert number_loss.balance_factors.eq(0).all()
 
 
 def test_the_balance_is_not_in_evaluation(tmp_path):
     """`eval_loss` is to compare steps with each other."""
     trainer, _ = build(NTLTrainer, tmp_path, **{**BALANCED, "balance": "loss"})
     loss = trainer.evaluate(trainer.train_dataset)["eval_loss"]
-    trainer.objective.number_loss.scales.fill_(7.0)
+    trainer.objective.number_loss.balance_factors.fill_(7.0)
     again = trainer.evaluate(trainer.train_dataset)
     assert again["eval_loss"] == loss
     parts = again["eval_ce_loss"] + trainer.ntl_config.scale * again["eval_ntl_loss"]

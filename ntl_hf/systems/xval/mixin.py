@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
-from ...losses.head_output import IGNORE_INDEX
+from ...losses.objective import router_loss
 from ...settings.checks import is_number
+from ...tokens.targets import IGNORE_INDEX
 from ..embeds import EmbeddingMixin
 from ..scaling import NumberScaling
 from .generate import NumberSteps
@@ -82,12 +83,6 @@ def xval_losses(
         for total, count, mask in found
     )
     return token_loss, number_loss
-
-
-def router_loss(config: Any, outputs: Any) -> Tensor | float:
-    """What the balance of a mixture's experts adds to xVal's loss."""
-    coefficient = getattr(config, "router_aux_loss_coef", getattr(config, "aux_loss_coef", 0.0))
-    return 0.0 if outputs.get("aux_loss") is None else coefficient * outputs["aux_loss"]
 
 
 def with_numbers(base: Any, **added: Tensor | None) -> Any:

@@ -1,6 +1,6 @@
 """`NumberLayout`: where each token stands in its number, and what that number is worth."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -57,4 +57,8 @@ class NumberLayout:
 
     def select(self, rows: Tensor | slice) -> "NumberLayout":
         """Some of the entries; `number` still counts among all."""
-        return NumberLayout(*(getattr(self, each.name)[rows] for each in fields(self)))
+        return NumberLayout(*(entries[rows] for entries in self.tensors()))
+
+    def tensors(self) -> list[Tensor]:
+        """All of it, in the order of the attributes."""
+        return list(vars(self).values())
