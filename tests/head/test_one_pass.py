@@ -182,11 +182,11 @@ def test_other_forms_of_cross_entropy(options: dict[str, Any], sum_weight: float
 @given(
     masked=st.integers(0, POSITIONS), seed=st.integers(0, 99), rows=st.integers(1, 30), block_rows=st.integers(1, 30)
 )
-def test_any_mask_any_chunks(config: str, masked: int, seed: int, rows: int, size: int) -> None:
+def test_any_mask_any_chunks(config: str, masked: int, seed: int, rows: int, block_rows: int) -> None:
     """Chunks and blocks cut numbers anywhere, and must not change what these are worth."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_CHUNK_BYTES", rows * SIZE * 8)
-        patch.setattr(block, "_CPU_ELEMENTS", size * SIZE)
+        patch.setattr(block, "_CPU_ELEMENTS", block_rows * SIZE)
         plan = plan_of(CONFIGS[config], LogitTransform(softcap=3.0), metrics=True)
         check_against_reference(plan, batch(masked=masked, seed=seed), tolerance=1e-8)
 
