@@ -46,7 +46,7 @@ quickstart: $(QUICKSTART)
 	$(BIN)/ntl-hf quickstart
 
 # A file is one worker's, so that what its tests share is made once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test: $(STAMP) $(DEEPSPEED)
 	$(PYTEST) -m "not slow and not distributed"
@@ -97,4 +97,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -12,12 +12,12 @@ _READS = {"sft": ("sft",), "train": ("train",), "evaluate": ("sft", "train"), "c
 
 
 def with_recipe_path(words: Sequence[str]) -> list[str]:
-    """The words of a command, `--key=value` as two, with the name of a recipe replaced by the path of its file.
+    """The words of a command, `--config=value` as two, with the name of a recipe replaced by the path of its file.
 
     Raises:
         UsageError: there is no such file, and no recipe of that name.
     """
-    words = split_flags(words)
+    words = [part for word in words for part in (split_flags([word]) if word.startswith(f"{CONFIG}=") else [word])]
     position = _position(words)
     if position is not None:
         words[position] = str(find_recipe(words[position]))

@@ -11,10 +11,10 @@ from transformers.utils import is_bitsandbytes_available
 from trl import get_peft_config, get_quantization_config
 
 from ..systems.adapted import register_for
+from ..systems.registration import is_system
 from ..tokens.digit_tokenizer import split_digits
 from ..tokens.digit_tokens import add_digit_tokens
 from ..trainers.lora import with_number_rows
-from ..trainers.model_systems import is_system
 from .job import Job
 from .model_arguments import ModelArguments
 from .model_names import check_model_name, loading_error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transformers import TrainingArguments
 
-from ..trainers.checkpoints import checkpoint_problem, list_checkpoints, resolve_checkpoint, step_of
+from ..trainers.checkpoints import CHECKPOINTS, checkpoint_problem, list_checkpoints, resolve_checkpoint, step_of
 from ..trainers.folder_lock import locked
 from ..trainers.run_lock import BUSY
 
@@ -61,7 +61,7 @@ def _check_is_last(checkpoint: Path, folder: Path) -> None:
 
 def _check_is_free(folder: Path, is_auto: bool) -> None:
     # "auto" begins again where a run was killed before its first checkpoint was complete.
-    checkpoints = [] if is_auto else list_checkpoints(folder)
+    checkpoints = [] if is_auto else list(folder.glob(CHECKPOINTS))
     found = sorted(path.name for path in [*checkpoints, *(each for mark in RUN_MARKS for each in folder.glob(mark))])
     if found:
         hint = ", or continue that run with --resume_from_checkpoint auto" if checkpoints else ""

@@ -8,9 +8,9 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from ..systems.adapted import register_for
+from ..systems.registration import is_system
 from ..systems.under_adapter import rebuild, saved_system
 from ..trainers.checkpoints import list_checkpoints
-from ..trainers.model_systems import is_system
 from .evaluation_arguments import EvaluationArguments
 from .model_names import check_model_name, loading_error
 from .systems.trained_as import auto_class_of

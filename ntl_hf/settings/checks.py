@@ -36,7 +36,7 @@ def is_number(value: Any) -> bool:
 def check_choice(name: str, value: Any, allowed: Collection[str]) -> None:
     """Raise `ValueError`, naming the setting, for what is none of `allowed`."""
     if value not in allowed:
-        hint = did_you_mean(value, allowed, cutoff=0.4)
+        hint = did_you_mean(value, allowed, cutoff=0.4) if isinstance(value, str) else ""
         raise ValueError(f"`{name}` is {value!r}; it must be one of: {', '.join(allowed)}.{hint}")
 
 

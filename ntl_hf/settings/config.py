@@ -160,17 +160,18 @@ class NTLConfig:
     @property
     def term_weights(self) -> tuple[float, ...]:
         """Factor of each term in NTL: loss = CE + scale * sum_i term_weights_i * term_i."""
-        if not self._has_own_weights:
+        if not self.terms_have_weights:
             return (1.0,) * len(self.terms)
         return tuple(self.weight if term.weight is None else term.weight for term in self.terms)
 
     @property
     def scale(self) -> float:
         """Factor of NTL beside CE: `weight`, or 1 where the terms bring their weights; 0 at weight 0."""
-        return 1.0 if self._has_own_weights and self.weight > 0 else float(self.weight)
+        return 1.0 if self.terms_have_weights and self.weight > 0 else float(self.weight)
 
     @property
-    def _has_own_weights(self) -> bool:
+    def terms_have_weights(self) -> bool:
+        """Whether the terms bring their weights, such as "was:0.2+crps:0.1"."""
         return any(term.weight is not None for term in self.terms)
 
     @property

@@ -18,7 +18,8 @@ def as_usage_error(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise UsageError(" ".join(str(error).split())) from error
+        # Blanks within a line stay: they may be of a path.
+        raise UsageError(" ".join(line.strip() for line in str(error).splitlines() if line.strip())) from error
 
 
 def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.6, n: int = 1) -> str:

@@ -38,8 +38,10 @@ class RecipeParser(TrlParser):
         start = argv.index(CONFIG)
         if start + 1 == len(argv):
             raise UsageError(f"{CONFIG} needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
-        path = argv[start + 1]
-        return self.parse_recipe(read_recipe(path), path, [*argv[:start], *argv[start + 2 :]])
+        path, rest = argv[start + 1], [*argv[:start], *argv[start + 2 :]]
+        if CONFIG in rest:
+            raise UsageError(f"{CONFIG} is given twice; a run has one recipe.")
+        return self.parse_recipe(read_recipe(path), path, rest)
 
     def parse_recipe(self, recipe: Mapping[str, Any], source: str, argv: Sequence[str] = ()) -> tuple[Any, ...]:
         """Parse keys and values, and the arguments that count more, into one instance of each dataclass.

@@ -8,8 +8,8 @@ from typing import Any
 from transformers import AutoConfig, PretrainedConfig
 
 from ..tokens.placed_digits import NumberTokens
-from ..trainers.model_systems import is_system
 from .adapted import register_for, system_of
+from .registration import system_name
 from .regression_head import is_regression_head, load_regression_head
 from .regression_transformer.model import load_regression_transformer
 from .scaling import scaling_of
@@ -28,7 +28,7 @@ def saved_system(adapter: str, **hub_options: Any) -> PretrainedConfig | None:
         return None
     register_for(adapter, **hub_options)
     config = AutoConfig.from_pretrained(adapter, **hub_options)
-    return config if is_system(config) else None
+    return config if system_name(config) is not None else None
 
 
 def rebuild(base: str, system: PretrainedConfig, tokenizer: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor
 _SPACE_MARKS = ("Ġ", "▁", " ")
 # The largest float32 is 3.4e38.
 _MOST_DIGITS = 38
-# The Regression Transformer's token of a digit and its place, see `baselines.regression_transformer`.
+# The Regression Transformer's token of a digit and its place, see `systems.regression_transformer`.
 _PLACED_DIGIT = re.compile(r"_([0-9])(_-?[0-9]+_)")
 
 

@@ -116,6 +116,10 @@ class StepTargets:
             if not each.is_inference()
         ]
 
+    def clear(self) -> None:
+        """Forget what was not taken."""
+        self._known = []
+
     def take(self, labels: Tensor) -> Targets | None:
         """The targets that were made of this very tensor, once; None if there are none."""
         for i, (known, version, targets) in enumerate(self._known):

@@ -50,11 +50,11 @@ def check_first_labels(trainer: Any, batches: list[Any], labels: Iterable[Tensor
         ValueError: batches without labels, or labels outside the vocabulary.
     """
     check_has_labels(batches[0])
-    trainer._first_batch.due.discard("labels")
     labels = list(labels)
     check_labels(labels[0], trainer._vocab_size)
     if not has_random_access(trainer.train_dataset):
         warn_without_end(labels, trainer.processing_class, trainer.model)
+    trainer._first_batch.due.discard("labels")
 
 
 def settle_head(trainer: Any, model: Any, inputs: dict[str, Any]) -> None:
@@ -68,7 +68,8 @@ def settle_head(trainer: Any, model: Any, inputs: dict[str, Any]) -> None:
     trainer._first_batch.due.discard("head")
     choice, accelerator = trainer.head_choice, trainer.accelerator
     labels = trainer._aligned_labels(inputs)
-    check_labels(labels, trainer._vocab_size)
+    if "labels" in trainer._first_batch.due:
+        check_labels(labels, trainer._vocab_size)
     model = getattr(model, "_orig_mod", model)  # a compiled model would be compiled again for the check
     if choice.is_fused:
         text = trainer._text_inputs(inputs)

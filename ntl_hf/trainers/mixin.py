@@ -19,7 +19,7 @@ from ..settings.arguments import resolve_ntl_config
 from ..settings.config import NTLConfig
 from ..tokens.number_layout import NumberSyntax
 from ..tokens.number_vocab import NumberVocab
-from ..tokens.targets import Targets, follow_virtual_tokens, shift_labels
+from ..tokens.targets import StepTargets, Targets, follow_virtual_tokens, make_targets, shift_labels
 from .callback import NTLCallback
 from .checks import (
     check_fsdp_in_force,
@@ -83,6 +83,8 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         self.model_accepts_loss_kwargs = True
         self._number_vocab = number_vocab
         self._first_batch = FirstBatch(self.model)
+        # Of the labels that were counted last: those of a step until its targets are kept, or of an evaluated batch.
+        self._counted = StepTargets()
         self._settings_from_args = ntl_config is None
         self._use_settings(resolve_ntl_config(self.args, ntl_config))
 
@@ -93,7 +95,7 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         self._vocab_size = check_vocab(self.model, vocab)
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.resolve(config)
-        self._full_weight = self.ntl_config.scale
+        self._terms_have_weights = self.ntl_config.terms_have_weights
         check_smoothing(self)
         check_placed_digits(self.ntl_config, self.processing_class)
         reads_text = self.ntl_config.reads_text
@@ -130,9 +132,9 @@ class NTLMixin(NTLSavingMixin, StepMixin):
 
     def _hp_search_setup(self, trial: Any) -> None:
         super()._hp_search_setup(trial)
-        # A trial may set `ntl_weight` and the like on the arguments.
-        if trial is not None and self._settings_from_args:
-            self._use_settings(resolve_ntl_config(self.args, None))
+        # A trial has an accelerator of its own, and may set `ntl_weight` and the like on the arguments.
+        if trial is not None:
+            self._use_settings(resolve_ntl_config(self.args, None) if self._settings_from_args else self.ntl_config)
 
     def hyperparameter_search(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("compute_objective") is None:
@@ -151,6 +153,12 @@ class NTLMixin(NTLSavingMixin, StepMixin):
     def ntl_weight(self) -> float:
         """The weight of the number loss: in training as scheduled, in evaluation in full, to stay comparable."""
         return self._full_weight * (self.ntl_callback.factor if self.model.training else 1.0)
+
+    @property
+    def _full_weight(self) -> float:
+        # Read at each step: a callback may set it. `ntl_config.scale` would parse the terms each time.
+        weight = self.ntl_config.weight
+        return 1.0 if self._terms_have_weights and weight > 0 else float(weight)
 
     # ---- Before training ----
 
@@ -187,39 +195,51 @@ class NTLMixin(NTLSavingMixin, StepMixin):
             # The memory may have ended in the middle of the checks of the first batch.
             self._first_batch.renew(self.model)
 
-    # ---- Targets: made where the Trainer counts the labels of a step, and taken where it makes the loss ----
+    # ---- Targets: made where the Trainer counts the labels, and taken where it makes the loss ----
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
+        self._counted.clear()
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        if batches and "labels" in self._first_batch.due:
+        if not batches:
+            return batches, num_items
+        if "labels" in self._first_batch.due:
             check_first_labels(self, batches, map(self._aligned_labels, batches))
+        targets = [self._counted.take(_given_labels(batch)) or self._to_count(batch) for batch in batches]
+        step = self._step_loss.training.targets
+        step.remember([_given_labels(batch) for batch in batches], targets)
+        step.num_numbers = self._count([each.number_labels for each in targets], device)
         return batches, num_items
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> Any:
         # Of the labels that the loss has: the Trainer leaves the first out, also where virtual tokens predict it.
         if any(batch.get("labels") is None for batch in batch_samples):
             return super()._get_num_items_in_batch(batch_samples, device)
-        targets = [self.objective.targets(self._aligned_labels(batch)) for batch in batch_samples]
-        step = self._step_loss.loop.targets
-        step.remember([_given_labels(batch) for batch in batch_samples], targets)
-        num_items = self._count([each.labels for each in targets], device)
-        step.num_numbers = self._count([each.number_labels for each in targets], device)
-        return num_items
+        targets = [self._to_count(batch) for batch in batch_samples]
+        self._counted.remember([_given_labels(batch) for batch in batch_samples], targets)
+        return self._count([each.labels for each in targets], device)
 
     def _count(self, labels: list[Tensor], device: torch.device) -> Any:
         """Labels of all batches and processes, with the Trainer's own way of counting."""
         # `shift_labels` are counted as they stand.
         return super()._get_num_items_in_batch([{"labels": each, "shift_labels": each} for each in labels], device)
 
+    def _to_count(self, batch: dict[str, Any]) -> Targets:
+        # Without layouts: those of all micro-batches of a step would be kept at once.
+        return make_targets(self._aligned_labels(batch), self.objective.vocab)
+
     def _targets_and_factors(
         self, inputs: dict[str, Any], num_items: Tensor | int | None
     ) -> tuple[Targets, LossFactors]:
-        step, is_training = self._step_loss.loop.targets, self.model.training
-        targets, num_numbers = step.take(_given_labels(inputs)), step.num_numbers
+        is_training = self.model.training
+        step = self._step_loss.training.targets
+        known, num_numbers = step if is_training else self._counted, step.num_numbers
+        targets = known.take(_given_labels(inputs))
         if targets is None:
-            targets = self.objective.targets(self._aligned_labels(inputs))
-            if num_items is not None and not is_training:
-                num_numbers = self._count([targets.number_labels], self.args.device)
+            targets = self._to_count(inputs)
+        if num_items is not None and not is_training:
+            num_numbers = self._count([targets.number_labels], self.args.device)
+        if self.objective.syntax is not None:
+            targets = self.objective.targets(targets.labels)
         if self.objective.number_loss.training != is_training:
             self.objective.number_loss.train(is_training)
         return targets, self._step_loss.factors(targets, num_items, num_numbers, self.ntl_weight)

@@ -4,13 +4,14 @@ Packages name theirs as an entry point of the group `ntl_hf.model_systems`. It i
 that a model or a tokenizer of a system is known as one, whether or not its package was imported before.
 """
 
+import sys
 import warnings
 from collections.abc import Callable
-from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 GROUP = "ntl_hf.model_systems"
+_OWN = f"{__package__.partition('.')[0]}.systems"
 
 
 class ModelSystems(Protocol):
@@ -34,26 +35,58 @@ class ModelSystems(Protocol):
         ...
 
 
-_loaders: list[Callable[[], ModelSystems]] = []
+class _Registry:
+    """Systems that are known, and functions that return further ones, called when they are first needed."""
+
+    def __init__(self) -> None:
+        self.loaders: list[Callable[[], ModelSystems]] = []
+        self.systems: list[ModelSystems] = []
+        self.is_searched = False
+
+    def load(self) -> tuple[ModelSystems, ...]:
+        if not self.is_searched:
+            self.is_searched = True
+            self._search()
+        # What is loaded may register more.
+        while self.loaders:
+            self._add(self.loaders.pop(0)())
+        return tuple(self.systems)
+
+    def _search(self) -> None:
+        entries = entry_points(group=GROUP)
+        if _OWN not in sys.modules and not any(entry.module.startswith(_OWN) for entry in entries):
+            warnings.warn(
+                f"The metadata of ntl_hf has no entry point of the group `{GROUP}`: models and tokenizers of `{_OWN}` "
+                "are not told from plain ones, and not refused where they cannot be trained. Install ntl_hf (again), "
+                f"or import `{_OWN}` before the first trainer is built."
+            )
+        for entry in entries:
+            try:
+                found = entry.load()
+            except Exception as error:  # of another package, whatever it is: plain models are trained all the same
+                warnings.warn(f"The entry point {entry.value} of the group `{GROUP}` cannot be loaded: {error!r}.")
+            else:
+                self._add(found)
+
+    def _add(self, found: ModelSystems) -> None:
+        if not any(found is each for each in self.systems):
+            self.systems.append(found)
+
+
+_registry = _Registry()
 
 
 def register_systems(load: Callable[[], ModelSystems]) -> None:
     """Have all trainers that are built from now on ask what `load` returns too; it is called for the first of them."""
-    _loaders.append(load)
-    registered_systems.cache_clear()
+    _registry.loaders.append(load)
 
 
-@cache
 def registered_systems() -> tuple[ModelSystems, ...]:
-    """All that were registered, or are named in the metadata of an installed package; warns where there is none."""
-    loaders = [*_loaders, *(entry.load for entry in entry_points(group=GROUP))]
-    if not loaders:
-        warnings.warn(
-            f"No installed package has an entry point of the group `{GROUP}`, not even ntl_hf: models and tokenizers "
-            "of `ntl_hf.systems` are not told from plain ones, and not refused where they cannot be trained. Install "
-            "ntl_hf (again), or import `ntl_hf.systems` before the first trainer is built."
-        )
-    return tuple({id(found): found for found in (load() for load in loaders)}.values())
+    """All that were registered, or are named in the metadata of an installed package.
+
+    Warns of packages that cannot be loaded, and where this package's own systems are not there.
+    """
+    return _registry.load()
 
 
 def is_system(config: Any) -> bool:

@@ -11,11 +11,13 @@ import torch
 from peft import PromptTuningConfig, get_peft_model
 
 from ntl_hf import NTLTrainer, NumberVocab
+from ntl_hf.systems import registration
 from ntl_hf.systems.regression_head import load_regression_head
 from ntl_hf.systems.regression_transformer.model import load_regression_transformer
 from ntl_hf.systems.regression_transformer.places import place_value_vocab
 from ntl_hf.systems.regression_transformer.tokenizer import regression_transformer_tokenizer
 from ntl_hf.systems.scaling import NumberScaling
+from ntl_hf.systems.under_adapter import saved_system
 from ntl_hf.systems.xval.model import load_xval
 from ntl_hf.systems.xval.text import xval_tokenizer
 from ntl_hf.tokens.placed_digits import NumberTokens, has_number_tokens
@@ -111,38 +113,77 @@ def test_the_installed_package_names_its_systems():
     assert all(each.load().is_system for each in entry_points(group=model_systems.GROUP))
 
 
-def test_a_package_that_is_not_installed_is_not_silent(monkeypatch):
-    monkeypatch.setattr(model_systems, "_loaders", [])
-    monkeypatch.setattr(model_systems, "entry_points", lambda group: ())
-    model_systems.registered_systems.cache_clear()
-    try:
-        with pytest.warns(UserWarning, match="Install ntl_hf"):
-            assert model_systems.registered_systems() == ()
-    finally:
-        model_systems.registered_systems.cache_clear()
+@pytest.fixture
+def registry(monkeypatch):
+    """A fresh one."""
+    monkeypatch.setattr(model_systems, "_registry", model_systems._Registry())
+    return model_systems._registry
 
 
-def test_systems_of_others_are_asked_too(tmp_path, monkeypatch):
-    class Others:
-        def is_system(self, config):
-            return config.model_type == "llama"
+class Others:
+    """Systems of another package, which claims all Llamas."""
 
-        def check_model(self, model, tokenizer):
-            raise ValueError("not with ours")
+    @staticmethod
+    def is_system(config):
+        return config.model_type == "llama"
 
-        def card_section(self, config):
-            return ""
+    @staticmethod
+    def check_model(model, tokenizer):
+        raise ValueError("not with ours")
 
-    monkeypatch.setattr(model_systems, "_loaders", list(model_systems._loaders))
-    model_systems.register_systems(Others)
-    try:
-        assert model_systems.is_system(tiny_model("llama").config) and not model_systems.is_system(
-            tiny_model("t5").config
-        )
-        with pytest.raises(ValueError, match="not with ours"):
-            make_trainer(NTLTrainer, tiny_model("llama"), tmp_path)
-    finally:
-        model_systems.registered_systems.cache_clear()
+    @staticmethod
+    def card_section(config):
+        return ""
+
+
+class Entry:
+    """An entry point of another package."""
+
+    module, value = "others.systems", "others.systems"
+
+    def __init__(self, load):
+        self.load = load
+
+
+def test_a_package_that_is_not_installed_is_not_silent(registry, monkeypatch):
+    """Whether or not other packages are."""
+    monkeypatch.setattr(model_systems, "entry_points", lambda group: (Entry(lambda: Others),))
+    monkeypatch.delitem(sys.modules, "ntl_hf.systems")
+    with pytest.warns(UserWarning, match="Install ntl_hf"):
+        assert model_systems.registered_systems() == (Others,)
+
+
+def test_what_is_loaded_may_register_more(registry, monkeypatch):
+    def load():
+        model_systems.register_systems(lambda: registration)
+        return Others
+
+    monkeypatch.setattr(model_systems, "entry_points", lambda group: (Entry(load),))
+    assert model_systems.registered_systems() == (Others, registration)
+    model_systems.register_systems(lambda: Others)
+    assert model_systems.registered_systems() == (Others, registration)
+
+
+def test_a_package_that_cannot_be_loaded_is_left_out(registry, monkeypatch, tmp_path):
+    def load():
+        raise ModuleNotFoundError("No module named 'others'")
+
+    monkeypatch.setattr(model_systems, "entry_points", lambda group: (Entry(load),))
+    with pytest.warns(UserWarning, match=r"others\.systems .*cannot be loaded.*No module named"):
+        make_trainer(NTLTrainer, tiny_model("llama"), tmp_path)
+
+
+def test_systems_of_others_are_asked_too(registry, tmp_path):
+    model_systems.register_systems(lambda: Others)
+    assert model_systems.is_system(tiny_model("llama").config) and not model_systems.is_system(tiny_model("t5").config)
+    with pytest.raises(ValueError, match="not with ours"):
+        make_trainer(NTLTrainer, tiny_model("llama"), tmp_path)
+
+
+def test_models_of_others_are_not_made_again_under_an_adapter(registry, tmp_path):
+    model_systems.register_systems(lambda: Others)
+    tiny_model("llama").config.save_pretrained(tmp_path)
+    assert saved_system(str(tmp_path)) is None
 
 
 def test_digits_are_worth_themselves_or_what_they_add_to_the_number():

@@ -92,9 +92,9 @@ class _GradientSums:
         self._weight, self._ids = weight, watched_ids
         self._dtype = torch.promote_types(weight.dtype, torch.float32)
         self._of_hidden = self.zeros(*hidden.shape) if wanted[0] else None
-        self._number_rows = weight.index_select(0, watched_ids).to(self._dtype)
+        self._number_rows = weight.index_select(0, watched_ids).to(self._dtype) if wanted[0] else None
         self._of_weight = torch.zeros_like(weight, dtype=self._dtype) if wanted[1] else None
-        self._of_number_rows = torch.zeros_like(self._number_rows)
+        self._of_number_rows = self.zeros(len(watched_ids), weight.shape[1]) if wanted[1] else None
         self._of_bias = self.zeros(len(weight)) if wanted[2] else None
 
     def zeros(self, *shape: int) -> Tensor:
@@ -112,7 +112,7 @@ class _GradientSums:
         """
         if self._of_hidden is not None:
             result = torch.mm(gradient, self._weight).to(self._dtype)
-            if number_gradient is not None:
+            if number_gradient is not None and self._number_rows is not None:
                 result.addmm_(number_gradient, self._number_rows)
             self._of_hidden.index_copy_(0, rows, result)
         if self._of_weight is not None and gradient.dtype == self._dtype:
@@ -128,19 +128,19 @@ class _GradientSums:
 
     def add_numbers(self, rows: Tensor, states: Tensor, number_gradient: Tensor) -> None:
         """Add what comes on top in the watched columns of some rows, which `add` has had already."""
-        if self._of_hidden is not None:
+        if self._of_hidden is not None and self._number_rows is not None:
             self._of_hidden.index_add_(0, rows, number_gradient @ self._number_rows)
         self._add_to_head(states, number_gradient)
 
     def _add_to_head(self, states: Tensor, number_gradient: Tensor) -> None:
-        if self._of_weight is not None:
+        if self._of_number_rows is not None:
             self._of_number_rows.addmm_(number_gradient.T, states.to(self._dtype))
         if self._of_bias is not None:
             self._of_bias.index_add_(0, self._ids, number_gradient.sum(0))
 
     def totals(self) -> tuple[Tensor | None, ...]:
         """The sums, once all chunks are added; in float16 they might be out of range."""
-        if self._of_weight is not None:
+        if self._of_weight is not None and self._of_number_rows is not None:
             self._of_weight.index_add_(0, self._ids, self._of_number_rows)
         return self._of_hidden, self._of_weight, self._of_bias
 
