@@ -48,7 +48,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
         # Not the line itself, which may hold a secret.
         mark = error.problem_mark
         place = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
-        raise UsageError(f"{path}{place}: not valid YAML: {error.problem}.") from None
+        raise UsageError(f"{path} is not valid YAML{place}: {error.problem}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):

@@ -107,6 +107,7 @@ def test_a_file_counts_more_than_a_name():
     Path(NAME).mkdir(parents=True)
     assert find_recipe(NAME) == own  # a folder is no recipe
     assert with_recipe_path(["--seed", "1", f"--config={NAME}"]) == ["--seed", "1", "--config", str(own)]
+    assert with_recipe_path(["--output_dir=-x", "--config", NAME]) == ["--output_dir=-x", "--config", str(own)]
     Path(f"{NAME}.yaml").write_text("output_dir: mine")
     assert find_recipe(f"{NAME}.yaml") == Path(f"{NAME}.yaml") == find_recipe(NAME)
     Path("without.yaml").write_text("")

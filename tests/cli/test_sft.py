@@ -99,6 +99,7 @@ def test_malformed_files(recipe, tmp_path, capsys):
     for words, message in (
         (["--config", str(broken)], "not valid YAML"),
         (["--config", str(tmp_path / "none.yaml")], "cannot read the recipe"),
+        (["--config", recipe(), "--config", recipe()], "--config is given twice"),
     ):
         assert main(["sft", *words]) == 2
         assert message in capsys.readouterr().err
@@ -113,6 +114,12 @@ def test_an_output_folder_that_holds_another_run(recipe, tmp_path, capsys):
     assert main(["sft", "--config", recipe(max_steps=1)]) == 2
     assert "holds another run" in capsys.readouterr().err
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")}
+
+
+def test_an_output_folder_with_a_checkpoint_of_any_name(recipe, tmp_path, capsys):
+    (tmp_path / "out" / "checkpoint-best").mkdir(parents=True)
+    assert main(["sft", "--config", recipe()]) == 2
+    assert "holds another run (checkpoint-best)" in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_folder_does_not_overwrite_this_one(recipe, tmp_path, capsys):

@@ -69,6 +69,27 @@ def test_a_file_that_is_no_recipe(content: bytes, message: str, tmp_path: Path) 
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line", ["wandb_api_key: abc: d123secret", 'hub_token: "hf_abcdefgh123secret', "a: [secret", "\tsecret: 1"]
+)
+def test_the_error_of_a_broken_recipe_says_where_and_shows_no_secret(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"max_steps: 3\n{line}\n")
+    with pytest.raises(UsageError, match=r"recipe\.yaml is not valid YAML, line [23], column \d+: ") as caught:
+        read_recipe(path)
+    assert "secret" not in str(caught.value)
+
+
+def test_blanks_of_a_path_stay_and_lines_become_one() -> None:
+    with pytest.raises(UsageError, match=r"^cannot make a  b/c: no space\.$"), as_usage_error(OSError):
+        raise OSError("cannot make a  b/c:\n   no space.\n")
+
+
+def test_no_name_is_suggested_for_what_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^`risk` is None; it must be one of: zero_one\.$"):
+        check_choice("risk", None, ["zero_one"])
+
+
 def test_a_recipe_that_comes_through_a_pipe_is_read_once() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"max_steps: 3\n")
