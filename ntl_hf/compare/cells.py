@@ -1,6 +1,7 @@
 """The cells of a comparison: every variant on every seed, with settings that are parsed and checked beforehand."""
 
 import json
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -31,8 +32,17 @@ _NO_MATTER = (
     "env",
     "push_to_hub",
 )
-# They may be names of the hub too.
-_PATHS = ("model_name_or_path", "data_path", "dataset_name")
+# They may be names of the hub or values too. `resume_from_checkpoint` is none of them: it is "auto" for every cell.
+_PATHS = (
+    "model_name_or_path",
+    "data_path",
+    "dataset_name",
+    "chat_template_path",
+    "generation_config",
+    "deepspeed",
+    "fsdp_config",
+    "accelerator_config",
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ def _make_cell(plan: Plan, script: Any, variant: str, seed: int, recipe: Setting
 
 
 def _is_local(name: Any) -> bool:
-    return isinstance(name, str) and Path(name).exists()
+    return isinstance(name, str) and os.path.exists(name)  # False for what is no path, such as long JSON
 
 
 def _resolve(arguments: tuple[Any, ...]) -> Settings:

@@ -67,7 +67,7 @@ def read_plan(path: str | Path) -> Plan:
     Raises:
         ValueError: the file cannot be read, or a key or a value is wrong; the message names the file and the key.
     """
-    content = read_recipe(path)
+    content = read_recipe(path, kind="the comparison", content_hint=f": {', '.join(_REQUIRED)}, ...")
     try:
         return _make(content, Path(path))
     except ValueError as error:

@@ -75,8 +75,10 @@ class Score:
 
 
 def spread(values: Sequence[float]) -> float | None:
-    """The sample standard deviation; None for a single value."""
-    return stdev(values) if len(values) > 1 else None
+    """The sample standard deviation; None for a single value, NaN where one is not finite."""
+    if len(values) < 2:
+        return None
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def summarize(plan: Plan, results: Sequence[Result], tested: bool = True) -> list[Score]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,9 @@ def score_answers(
     references: Sequence[str],
     targets: Sequence[float | None] | None = None,
     answers: Sequence[str | None] | None = None,
-    **bootstrap: Unpack[Bootstrap],
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """Text metrics over all rows, number metrics over the rows with a numeric target, and what was left out.
 
@@ -33,7 +35,9 @@ def score_answers(
         targets: the true numbers; None in a row without one. None altogether: no number metrics.
         answers: the final answers cut out of the predictions; None where there is none to be found, which counts as
             unreadable. Without them the prediction itself is the answer. Read by `number_text.answer_number`.
-        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the rows; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         In this order, `rows`; the metrics of `score_texts`; and, with targets, `missing` (share of the number rows
@@ -43,6 +47,7 @@ def score_answers(
         ValueError: no rows, lengths differ, or a target is not finite.
         ImportError: a metric library is missing.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     _check_rows(predictions, targets)
     check_lengths(predictions=predictions, references=references, targets=targets, answers=answers)
     scores = {"rows": Score(len(predictions)), **score_texts(predictions, references, **bootstrap)}
@@ -57,14 +62,21 @@ def score_answers(
 
 
 def score_decoded(
-    predictions: Sequence["NumberPrediction"], targets: Sequence[float | None], **bootstrap: Unpack[Bootstrap]
+    predictions: Sequence["NumberPrediction"],
+    targets: Sequence[float | None],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """Error of the predictions, and calibration of their distributions, over the rows with a numeric target.
 
     Args:
         predictions: one a row.
         targets: the true numbers; None in a row without one.
-        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the rows; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         The metrics of `score_numbers`, each with the prefix `decoded_`; `decoded_unreadable_mass`, the mean share of
@@ -74,6 +86,7 @@ def score_decoded(
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     check_lengths(predictions=predictions, targets=targets)
     kept = [(each, target) for each, target in zip(predictions, targets, strict=True) if target is not None]
     true = [target for _, target in kept]

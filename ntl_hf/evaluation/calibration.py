@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Unpack
 
 import numpy as np
 
@@ -47,7 +46,10 @@ def score_distributions(
     values: Sequence[Sequence[float]],
     weights: Sequence[Sequence[float]],
     targets: Sequence[float],
-    **bootstrap: Unpack[Bootstrap],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """Calibration of the rows that have a distribution, with intervals.
 
@@ -55,7 +57,9 @@ def score_distributions(
         values: the numbers of each row, ascending; a row without any is left out.
         weights: of each number, summing to 1 in a row.
         targets: the true numbers, one a row.
-        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the rows; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         The scores by name.
@@ -70,6 +74,7 @@ def score_distributions(
     Raises:
         ValueError: lengths differ.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     check_lengths(values=values, weights=weights, targets=targets)
     rows = [row for row in zip(values, weights, targets, strict=True) if len(row[0])]
     columns = np.array([_row(*row) for row in rows]).reshape(-1, 3).T

@@ -1,7 +1,6 @@
 """Number metrics: predicted numbers, some of them unreadable, against the true ones."""
 
 from collections.abc import Sequence
-from typing import Unpack
 
 import numpy as np
 
@@ -14,14 +13,21 @@ _ROUNDING = 1e-12
 
 
 def score_numbers(
-    predicted: Sequence[float | None], targets: Sequence[float], **bootstrap: Unpack[Bootstrap]
+    predicted: Sequence[float | None],
+    targets: Sequence[float],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """All number metrics, with intervals.
 
     Args:
         predicted: one number a row; None, NaN or an infinity is an unreadable answer.
         targets: the true numbers, finite.
-        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the rows; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         The scores by name.
@@ -44,6 +50,7 @@ def score_numbers(
     Raises:
         ValueError: lengths differ, or a target is not finite.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     given, true = as_columns(predicted, targets)
     readable = ~np.isnan(given)
     scores = {

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .bootstrap import check_lengths
 from .libraries import library
 
 
@@ -30,7 +29,10 @@ def mcnemar(baseline_right: Sequence[bool], other_right: Sequence[bool]) -> McNe
     Raises:
         ValueError: lengths differ.
     """
-    check_lengths(baseline_right=baseline_right, other_right=other_right)
+    if len(baseline_right) != len(other_right):
+        raise ValueError(
+            f"the runs have {len(baseline_right)} and {len(other_right)} rows: compare them on the same rows"
+        )
     baseline, other = np.array(baseline_right, dtype=bool), np.array(other_right, dtype=bool)
     only_baseline, only_other = int((baseline & ~other).sum()), int((other & ~baseline).sum())
     differ = only_baseline + only_other

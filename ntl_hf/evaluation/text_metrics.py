@@ -1,7 +1,6 @@
 """Metrics of texts: generated ones against their references, and the likelihood of the true ones."""
 
 from collections.abc import Sequence
-from typing import Unpack
 
 import numpy as np
 
@@ -12,14 +11,21 @@ _ROUGE = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rouge_l"}
 
 
 def score_texts(
-    predictions: Sequence[str], references: Sequence[str], **bootstrap: Unpack[Bootstrap]
+    predictions: Sequence[str],
+    references: Sequence[str],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """Sequence accuracy, BLEU and ROUGE, with intervals.
 
     Args:
         predictions: one text a row.
         references: the true text of each row.
-        bootstrap: of the intervals over rows: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the rows; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         The scores by name.
@@ -33,6 +39,7 @@ def score_texts(
         ValueError: lengths differ.
         ImportError: sacrebleu or rouge-score is missing.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     check_lengths(predictions=predictions, references=references)
     pairs = list(zip(predictions, references, strict=True))
     is_equal = np.array([given.strip() == true.strip() for given, true in pairs])
@@ -47,7 +54,10 @@ def score_tokens(
     cross_entropy_sums: Sequence[float],
     token_counts: Sequence[int],
     right_tokens: Sequence[int],
-    **bootstrap: Unpack[Bootstrap],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Score]:
     """Cross entropy, perplexity and token accuracy over all labelled tokens, with intervals.
 
@@ -57,7 +67,9 @@ def score_tokens(
         cross_entropy_sums: the sum of -log p(label) over each example's labelled tokens, in nats.
         token_counts: each example's number of labelled tokens; an example without any adds nothing.
         right_tokens: how many of them the model ranks first.
-        bootstrap: of the intervals over examples: `confidence` (0.95), `resamples` (1000; 0 for none) and `seed`.
+        confidence: coverage of the intervals, between 0 and 1.
+        resamples: of the examples; 0 gives no intervals.
+        seed: of the resamples.
 
     Returns:
         The scores `tokens`, a count, `cross_entropy` in nats a token, `perplexity`, its exponential, and
@@ -66,6 +78,7 @@ def score_tokens(
     Raises:
         ValueError: lengths differ, or an example has more right tokens than tokens.
     """
+    bootstrap: Bootstrap = {"confidence": confidence, "resamples": resamples, "seed": seed}
     check_lengths(cross_entropy_sums=cross_entropy_sums, token_counts=token_counts, right_tokens=right_tokens)
     sums, counts, right = (np.array(column) for column in (cross_entropy_sums, token_counts, right_tokens))
     if (right > counts).any():

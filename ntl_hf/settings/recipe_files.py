@@ -36,14 +36,22 @@ def find_recipe(name: str) -> Path:
     raise UsageError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
 
 
-def read_recipe(path: str | Path) -> dict[str, Any]:
-    """The keys and values of a recipe's file; `UsageError`, with its path, for one that has none."""
+def read_recipe(
+    path: str | Path, *, kind: str = "the recipe", content_hint: str = ", one `key: value` a line."
+) -> dict[str, Any]:
+    """The keys and values of a recipe's file; `UsageError`, with its path, for one that has none.
+
+    Args:
+        path: of the file.
+        kind: what an error calls the file.
+        content_hint: the end of the error that it must hold keys and values.
+    """
     import yaml
 
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}.") from error
+        raise UsageError(f"cannot read {kind} {path}: {error.strerror}.") from error
     except yaml.MarkedYAMLError as error:
         # Not the line itself, which may hold a secret.
         mark = error.problem_mark
@@ -52,7 +60,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold keys and values, one `key: value` a line.")
+        raise UsageError(f"{path} must hold keys and values{content_hint}")
     return content
 
 

@@ -193,6 +193,26 @@ def test_report_shows_both_variants_their_difference_and_the_best_possible(capsy
     assert out.count("lower in 1, higher in 1 of 2 paired seeds") == len(TASKS)
 
 
+def test_a_score_that_is_nan_in_one_seed_is_a_dash_and_the_others_are_shown(capsys):
+    from rich.console import Console
+
+    from ntl_hf.compare.quickstart.report import print_report
+
+    results = results_by_hand()
+    results["runs"][1]["scores"]["ce"] = math.nan
+    results["summary"] = summarize(results["runs"])
+    assert results["runs"][1]["variant"] == WITH_NTL
+    readings = results["summary"]["readings"]
+    assert readings[BASELINE]["ce"] == {"mean": 0.5, "sd": 0}
+    assert math.isnan(readings[WITH_NTL]["ce"]["mean"]) and math.isnan(readings[WITH_NTL]["ce"]["sd"])
+    # Over the other seed alone it would not be the difference of the two means.
+    assert math.isnan(readings["difference"]["ce"]["mean"])
+    print_report(Console(width=100), results)
+    out = capsys.readouterr().out
+    assert re.search(r"CE \(nats/token\) +0\.500 . 0\.000 +[–-] +[–-] +0\.000", out)
+    assert re.search(r"MAE +12\.00 . 2\.83 +12\.00 . 4\.24 +\+0\.00 . 1\.41 +7\.00", out)
+
+
 def test_learning_curves_are_the_evaluations_of_the_log():
     from ntl_hf.compare.quickstart.training import learning_curves
 
@@ -289,6 +309,8 @@ def fake_train(given, tell):
         raise ZeroDivisionError("on purpose")
     if cell == "die":
         os._exit(9)
+    if cell == "terminate":
+        os.kill(os.getpid(), signal.SIGTERM)
     if isinstance(cell, Path):
         for step in range(400):
             time.sleep(0.05)
@@ -315,7 +337,9 @@ def test_results_come_in_the_order_of_the_cells(jobs):
     assert sorted(seen) == results
 
 
-@pytest.mark.parametrize(("cell", "error"), [("fail", RunFailedError), ("die", RunKilledError)])
+@pytest.mark.parametrize(
+    ("cell", "error"), [("fail", RunFailedError), ("die", RunKilledError), ("terminate", RunKilledError)]
+)
 def test_a_failing_run_stops_the_others_and_is_reported(cell, error, tmp_path):
     marker, before = tmp_path / "finished", multiprocessing.active_children()
     with pytest.raises(error, match="ZeroDivisionError: on purpose" if cell == "fail" else "killed"):

@@ -21,5 +21,5 @@ def test_mcnemar_of_runs_that_never_differ() -> None:
 
 
 def test_runs_of_other_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="1 baseline right, 2 other right"):
+    with pytest.raises(ValueError, match="the runs have 1 and 2 rows: compare them on the same rows"):
         mcnemar([True], [True, False])

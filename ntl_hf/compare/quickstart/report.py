@@ -1,17 +1,19 @@
 """The report: results as JSON, a table a task with the best possible beside both variants, and learning curves."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from ..metric_labels import MetricLabel
 from ..plots.curves import draw_logged
 from ..results import Evaluation, Result
 from ..summary import Score
 from ..summary import summarize as summarize_plan
-from ..tables import terminal_table
+from ..tables import DASH, terminal_table
 from .recipe import BASELINE, LABELS, PICTURE, RESULTS, WITH_NTL, Settings, make_plan
 
 # Curve of the results -> what the trainers log it as, and how the picture calls it.
@@ -40,15 +42,15 @@ def summarize(runs: list[Run]) -> dict[str, dict[str, dict[str, dict[str, float 
     """`{task: {"CE" | "CE + NTL" | "difference": {score: {"mean", "sd"}}}}`.
 
     The difference is CE + NTL minus CE, seed by seed, so that what a seed gives to both does not blur it. `sd` is the
-    sample standard deviation over seeds, None for a single one.
+    sample standard deviation over seeds, None for a single one. A mean is NaN where a score of a seed is.
     """
     summary: dict[str, Any] = {}
     for task in dict.fromkeys(run["task"] for run in runs):
         found = summary[task] = {BASELINE: {}, WITH_NTL: {}, "difference": {}}
         for score in _scores(runs, task):
             found[score.variant][score.metric] = {"mean": score.mean, "sd": score.sd}
-            if (difference := score.difference) is not None:
-                found["difference"][score.metric] = {"mean": difference.mean, "sd": difference.sd}
+            if score.variant == WITH_NTL:
+                found["difference"][score.metric] = _difference(score)
     return summary
 
 
@@ -85,6 +87,14 @@ def _scores(runs: list[Run], task: str) -> list[Score]:
     return summarize_plan(make_plan(task, Settings()), _results(runs, task), tested=False)
 
 
+def _difference(score: Score) -> dict[str, float | None]:
+    # Over fewer seeds than the means beside it, it would not be their difference.
+    change = score.difference
+    if change is None or change.seeds < change.cells:
+        return {"mean": math.nan, "sd": None}
+    return {"mean": change.mean, "sd": change.sd}
+
+
 def _results(runs: list[Run], task: str) -> list[Result]:
     return [
         Result(run["variant"], run["seed"], {}, {}, _log(run), {task: Evaluation(run["scores"], None, Path())})
@@ -103,14 +113,18 @@ def _table(task: dict[str, Any], summary: dict[str, Any], sign: str) -> Table:
     for name, label in LABELS.items():
         cells = [label.label]
         for column in (BASELINE, WITH_NTL, "difference"):
-            mean, sd = summary[column][name].values()
-            spread = "" if sd is None else f" {sign} {label.show(sd)}"
-            cells.append(label.show(mean, plus=column == "difference") + spread)
+            cells.append(_show(label, *summary[column][name].values(), sign, plus=column == "difference"))
         rows.append([*cells, label.show(task["best_possible"][name])])
     header = ("On test rows", BASELINE, WITH_NTL, "Difference", "Best possible")
     table = terminal_table(task["title"], header, rows, no_wrap=True, min_width=17)
     table.padding = (0, 0, 0, 1)
     return table
+
+
+def _show(label: MetricLabel, mean: float, sd: float | None, sign: str, plus: bool) -> str:
+    if math.isnan(mean):
+        return DASH if sign == "±" else "-"
+    return label.show(mean, plus=plus) + ("" if sd is None else f" {sign} {label.show(sd)}")
 
 
 def _verdict(runs: list[Run], task: str) -> str:

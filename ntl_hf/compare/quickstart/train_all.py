@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ..cell_folder import versions
-from ..processes import DONE, FAILED, Outcome, Pool, Slot, Tell
+from ..processes import DONE, INTERRUPTED, Outcome, Pool, Slot, Tell
 from ..run_cells import run_with_bar
 from .recipe import VARIANTS, Cell, Settings
 
@@ -93,7 +93,7 @@ def run_all(
         if outcome.how == DONE:
             results[position] = outcome.result
             on_result(outcome.result)
-        elif outcome.how == FAILED:
+        else:
             failed.append((position, outcome))
         return not failed
 
@@ -106,7 +106,8 @@ def run_all(
             raise KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
         if failed:
             position, outcome = failed[0]
-            if outcome.is_killed:
+            # Without a signal of ours, somebody else has ended the process.
+            if outcome.is_killed or outcome.how == INTERRUPTED:
                 raise RunKilledError("A training process was killed.")
             log = logs[position].read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]
             raise RunFailedError("\n".join(["A training run failed.", *log]))
