@@ -48,4 +48,4 @@ def test_imports_by_string_are_found() -> None:
     text = (
         'import_module(f"..{name}")\nimport_module("..runs.evaluate", __package__)\nimport_module("ntl_hf.cli.main")'
     )
-    assert imports_by_string(PACKAGE / "compare" / "work.py", text) == {"runs", "cli"}
+    assert imports_by_string(PACKAGE / "compare" / "training.py", text) == {"runs", "cli"}

@@ -94,9 +94,16 @@ def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, fl
     Returns:
         Scores by the names that an evaluation gives them, over infinitely many draws of the noise, and `nats`, the
         entropy of an answer; `r2` and `pearson` are NaN where all numbers are sure to be the same.
+
+    Raises:
+        ValueError: there are no values, or one is None, NaN or infinite.
     """
+    # None becomes NaN.
+    known = np.array(list(values), dtype=float)
+    if not known.size or not np.isfinite(known).all():
+        raise ValueError("`values` needs finite numbers, at least one: the noise-free values of the rows.")
     # Rows share noise-free values.
-    unique, counts = np.unique(np.fromiter(values, float), return_counts=True)
+    unique, counts = np.unique(known, return_counts=True)
     average = partial(np.average, weights=counts)
     numbers = np.arange(noise.lowest, noise.highest + 1)
     likely = np.array([noise.probabilities(value) for value in unique.tolist()])  # [values, numbers]

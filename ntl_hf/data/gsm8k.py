@@ -6,9 +6,10 @@ from pathlib import Path
 
 from datasets import Dataset, load_dataset
 
+from .answer import clean_numbers as write_numbers_plainly
+from .answer import final_answer
 from .lines import find_file, read_json_lines
-from .sets import check_split, final_answer, number_in, question_and_answer, to_dataset
-from .sets import clean_numbers as write_numbers_plainly
+from .sets import check_split, number_in, question_and_answer, to_dataset
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 SPLITS = ("train", "test")

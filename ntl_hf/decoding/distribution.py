@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.answer import final_answer
 from ..data.number_text import answer_number
-from ..data.sets import final_answer
 from ..settings.checks import check_choice
 
 RISKS = ("absolute", "squared", "zero_one")

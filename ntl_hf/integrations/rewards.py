@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.answer import final_answer
 from ..data.number_text import answer_number
-from ..data.sets import final_answer
 from ..evaluation.number_metrics import as_columns
 from ..evaluation.regression import signed_log
 

@@ -73,3 +73,9 @@ def test_the_best_scores_are_those_of_a_simulation():
     assert best["pearson"] == pytest.approx(correlation, abs=0.005)
     assert best["r2"] == pytest.approx(correlation**2, abs=0.01)
     assert best["rmse"] ** 2 == pytest.approx(best["mse"])
+
+
+@pytest.mark.parametrize("rows", [[], [None, 1.0], [float("nan")], [1.0, float("inf")]])
+def test_the_best_scores_need_finite_numbers(rows):
+    with pytest.raises(ValueError, match="`values` needs finite numbers, at least one"):
+        best_scores(RoundedGaussian(1.0, 0, 10), rows)

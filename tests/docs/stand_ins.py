@@ -81,7 +81,8 @@ def patch_libraries(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     read_from_hub(monkeypatch, hub)
     load = datasets.load_dataset
-    for place in ("datasets", "ntl_hf.data.named", "ntl_hf.data.gsm8k", "ntl_hf.data.multirc"):
+    # Last, `datasets`: a module that is loaded for its patch would keep the patched one when the patches are undone.
+    for place in ("ntl_hf.data.named", "ntl_hf.data.gsm8k", "ntl_hf.data.multirc", "datasets"):
         monkeypatch.setattr(f"{place}.load_dataset", lambda name, *a, **k: _load_dataset(load, name, *a, **k))
     prepare = TrainingArguments.__post_init__
 

@@ -78,11 +78,15 @@ def xval_losses(
         (predictions - numbers).where(is_number, 0.0).square().sum(),
     )
     found = zip(sums, counts, (labels != IGNORE_INDEX, is_number), strict=True)
-    token_loss, number_loss = (
-        total / torch.as_tensor(mask.sum() if count is None else count, device=mask.device).clamp(min=1)
-        for total, count, mask in found
-    )
+    token_loss, number_loss = (total / _divisor(count, mask) for total, count, mask in found)
     return token_loss, number_loss
+
+
+def _divisor(count: Any, mask: Tensor) -> Any:
+    if count is None:
+        return mask.sum().clamp(min=1)
+    # A plain number stays one: each copy to the device would stall it.
+    return count.to(mask.device).clamp(min=1) if isinstance(count, Tensor) else max(count, 1)
 
 
 def with_numbers(base: Any, **added: Tensor | None) -> Any:
