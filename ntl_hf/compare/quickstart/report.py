@@ -113,7 +113,8 @@ def _table(task: dict[str, Any], summary: dict[str, Any], sign: str) -> Table:
     for name, label in LABELS.items():
         cells = [label.label]
         for column in (BASELINE, WITH_NTL, "difference"):
-            cells.append(_show(label, *summary[column][name].values(), sign, plus=column == "difference"))
+            mean, sd = summary[column][name].values()
+            cells.append(_show(label, mean, sd, sign, plus=column == "difference"))
         rows.append([*cells, label.show(task["best_possible"][name])])
     header = ("On test rows", BASELINE, WITH_NTL, "Difference", "Best possible")
     table = terminal_table(task["title"], header, rows, no_wrap=True, min_width=17)
