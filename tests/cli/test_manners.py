@@ -1,10 +1,12 @@
 """How the command line behaves: help at 80 columns, streams, exit codes, colours, pipes and Ctrl-C."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import fields
 
@@ -47,21 +49,27 @@ def plain_environment(monkeypatch):
 
 @contextmanager
 def terminal():
-    """A file that is a terminal, and a function that reads what was written to it."""
+    """A file that is a terminal, and a function that closes it and returns what was written to it."""
     reader, writer = os.openpty()
-    os.set_blocking(reader, False)
     parts = []
 
-    def read():
-        try:
+    def drain():
+        # All the while: who writes to a full terminal waits.
+        with contextlib.suppress(OSError):  # once nobody has the other end
             while part := os.read(reader, 65536):
                 parts.append(part)
-        except (BlockingIOError, OSError):
-            pass
+
+    thread = threading.Thread(target=drain, daemon=True)
+    thread.start()
+    file = os.fdopen(writer, "w", encoding="utf-8")
+
+    def read():
+        file.close()
+        thread.join(60)
         return b"".join(parts).decode()
 
-    with os.fdopen(writer, "w", encoding="utf-8") as file:
-        yield file, read
+    yield file, read
+    file.close()
     os.close(reader)
 
 
@@ -70,9 +78,7 @@ def on_a_terminal(words, monkeypatch):
     with terminal() as (file, read), monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", file)
         patch.setattr(sys, "stderr", file)
-        code = main(words)
-        file.flush()
-        return code, read()
+        return main(words), read()
 
 
 @pytest.mark.parametrize("words", HELPS, ids=" ".join)
