@@ -1,14 +1,17 @@
 """A process that has the libraries loaded and forks a child for each program it is asked to run.
 
 Started by tests/processes.py: loading torch, transformers, trl and datasets takes longer than most of what the tests
-run in a process of its own. Requests and replies are lines of JSON on its standard input and output.
+run in a process of its own. Requests and replies are lines of JSON on its standard input and output. It ends when its
+standard input does, and its children with it.
 """
 
+import ctypes
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import sys
 import time
@@ -32,6 +35,10 @@ PRELOADED = (
 )
 # From an interrupt to the end.
 _GRACE_SECONDS = 10
+# Of <sys/prctl.h>.
+_PR_SET_PDEATHSIG = 1
+# Found before any fork: a child may not wait for the lock of the loader.
+_LIBC = ctypes.CDLL(None)
 
 
 def serve() -> None:
@@ -55,16 +62,27 @@ def serve() -> None:
 
 
 def _fork(program: dict[str, Any]) -> int:
+    server = os.getpid()
     child = os.fork()
     if not child:
-        _run(program)
+        _run(program, server)
     return child
 
 
-def _run(program: dict[str, Any]) -> None:
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends, in whatever way; Linux only."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            # It has ended before it was to be watched.
+            os._exit(1)
+
+
+def _run(program: dict[str, Any], server: int) -> None:
     """Be the program, to the end of this process."""
     code = 1
     try:
+        _end_with(server)
         os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,7 +117,12 @@ def _wait(children: list[int], seconds: float) -> list[int]:
     """
     left, codes, end = set(children), [], time.monotonic() + seconds
     stop = signal.SIGINT
+    asker = select.poll()
+    asker.register(0, 0)
     while left:
+        if asker.poll(0):
+            # The tests have ended, perhaps killed: nobody waits for the reply, and the children end with this.
+            os._exit(1)
         for child in tuple(left):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:

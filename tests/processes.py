@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,25 +54,35 @@ def run_module(
         cwd: working directory.
         timeout: seconds after which it is interrupted.
     """
-    server = _server()
-    assert server.stdin is not None and server.stdout is not None
     with tempfile.TemporaryDirectory() as folder, _meeting_point() as port:
         files = {name: Path(folder) / name for name in ("stdout", "stderr")}
         program = {"module": module, "words": [str(word) for word in words], "cwd": str(cwd)}
         program |= {name: str(path) for name, path in files.items()}
         environments = [{**os.environ, **(env or {}), **rank} for rank in _ranks(processes, port)]
         programs = [{**program, "env": environment} for environment in environments]
-        server.stdin.write(json.dumps({"programs": programs, "timeout": timeout}) + "\n")
-        server.stdin.flush()
-        reply = server.stdout.readline()
-        assert reply, "the server of processes has ended"
-        code = next((code for code in json.loads(reply) if code), 0)
+        code = next((code for code in _ask({"programs": programs, "timeout": timeout}) if code), 0)
         return Finished(code, *(path.read_text(encoding="utf-8") for path in files.values()))
 
 
 def run_command(*words: str | Path, processes: int = 1, **options: object) -> Finished:
     """Run `ntl-hf words`; see `run_module`."""
     return run_module(COMMAND, words, processes, **options)  # type: ignore[arg-type]
+
+
+def _ask(request: dict[str, object]) -> list[int]:
+    """The reply of the server, which is ended where none is read: the next request would read this one's."""
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    try:
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        reply = server.stdout.readline()
+        assert reply, "the server of processes has ended"
+        codes: list[int] = json.loads(reply)
+    except BaseException:
+        _stop(server)
+        raise
+    return codes
 
 
 @contextmanager
@@ -92,9 +102,15 @@ def _ranks(processes: int, port: int) -> list[dict[str, str]]:
     return [{name: str(value) for name, value in rank.items()} for rank in each]
 
 
-@cache
 def _server() -> subprocess.Popen[str]:
-    """The server of this process, started by the first test that needs it."""
+    """The server of this process, started by the first test that needs it, and again where it has ended."""
+    if _started().poll() is not None:
+        _started.cache_clear()
+    return _started()
+
+
+@cache
+def _started() -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": _python_path()}
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.fork_server"],
@@ -109,7 +125,11 @@ def _python_path() -> str:
 
 
 def _stop(server: subprocess.Popen[str]) -> None:
-    assert server.stdin is not None
-    server.stdin.close()
+    """End the server; the programs that it runs end with it."""
+    assert server.stdin is not None and server.stdout is not None
     server.kill()
     server.wait()
+    # What was not written to it is lost.
+    with suppress(BrokenPipeError):
+        server.stdin.close()
+    server.stdout.close()

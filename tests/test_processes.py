@@ -1,14 +1,17 @@
 """tests/processes.py: what runs in a child of the server is as a program in a process of its own."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.processes import run_command, run_module
+from tests.processes import ROOT, run_command, run_module
 
 # What this module does as a program.
 PROGRAMS = {
@@ -21,6 +24,7 @@ PROGRAMS = {
     "ranks": lambda: print("rank", os.environ["RANK"], "of", os.environ["WORLD_SIZE"], flush=True),
     "one fails": lambda: fail() if os.environ["RANK"] == "1" else wait_and_listen_to_nothing(),
     "waits": lambda: time.sleep(60),
+    "holds": lambda: hold(sys.argv[2]),
 }
 
 
@@ -83,6 +87,61 @@ def test_the_others_end_with_one_that_fails(tmp_path):
 def test_what_takes_too_long_is_ended():
     done = run("waits", timeout=1)
     assert done.returncode == 1 and "KeyboardInterrupt" in done.stderr
+
+
+def hold(pipe):
+    """Keep a named pipe open as long as this process lives."""
+    with open(pipe, "w") as held:
+        print("open", file=held, flush=True)
+        time.sleep(240)
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_an_interrupted_request_leaves_neither_its_reply_nor_its_program(pipe):
+    held = []
+
+    def interrupt_when_open():
+        held.append(pipe.open())
+        assert held[0].readline() == "open\n"
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt_when_open)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run("holds", pipe)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        thread.join()
+    # At its end, the last writer has gone.
+    with held[0]:
+        assert held[0].read() == ""
+    assert run("exits", "7").returncode == 7
+
+
+@pytest.mark.parametrize("how", ["tests end", "server is killed"])
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not end children with their parent")
+def test_programs_end_with_the_server_and_it_with_the_tests(pipe, how):
+    code = "from tests import fork_server; fork_server.PRELOADED = (); fork_server.serve()"
+    files = {name: str(pipe.with_name(name)) for name in ("stdout", "stderr")}
+    program = {"module": "tests.test_processes", "words": ["holds", str(pipe)], "cwd": str(ROOT)}
+    program |= {**files, "env": dict(os.environ)}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, text=True) as server:
+        print(json.dumps({"programs": [program], "timeout": 240}), file=server.stdin, flush=True)
+        with open(pipe) as held:
+            assert held.readline() == "open\n"
+            if how == "tests end":
+                server.stdin.close()
+            else:
+                server.kill()
+            assert held.read() == ""
+        assert server.wait() == (1 if how == "tests end" else -signal.SIGKILL)
 
 
 def test_a_command():
