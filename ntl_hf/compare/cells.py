@@ -13,7 +13,7 @@ from typing import Any
 
 from ..runs import debug
 from ..settings.errors import UsageError
-from ..settings.recipe_files import read_recipe
+from ..settings.recipe_reader import read_recipe
 from ..settings.redaction import redacted
 from .arguments import parse, read_words
 from .plan import Plan, Settings, slug

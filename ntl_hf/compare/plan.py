@@ -8,7 +8,8 @@ from typing import Any
 
 from ..runs import debug
 from ..settings.errors import did_you_mean
-from ..settings.recipe_files import display_name, file_at, own_recipe, read_recipe, unknown
+from ..settings.recipe_files import display_name, file_at, own_recipe, unknown
+from ..settings.recipe_reader import read_recipe
 from .metric_labels import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")

@@ -1,6 +1,7 @@
 """Checks of single settings, with errors that begin and end alike, and fields of argument classes that have them."""
 
 import math
+import reprlib
 from collections.abc import Callable, Collection
 from dataclasses import field
 from typing import Any
@@ -10,6 +11,10 @@ from .errors import did_you_mean
 # Of float32, which the losses are computed in: beyond it, settings are infinite there.
 LARGEST = 3.4028234663852886e38
 _LONGEST = 40
+# Not `repr`, which takes for ever over a text of 100 MB, or over lists in YAML that hold one another many times.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 200
+_SHOWN.maxlevel = 3
 
 
 def setting(default: Any, help: str, check: Callable[[str, Any], None] | None = None, **metadata: Any) -> Any:
@@ -37,13 +42,13 @@ def check_choice(name: str, value: Any, allowed: Collection[str]) -> None:
     """Raise `ValueError`, naming the setting, for what is none of `allowed`."""
     if value not in allowed:
         hint = did_you_mean(value, allowed, cutoff=0.4) if isinstance(value, str) else ""
-        raise ValueError(f"`{name}` is {value!r}; it must be one of: {', '.join(allowed)}.{hint}")
+        raise ValueError(f"`{name}` is {short(value)}; it must be one of: {', '.join(allowed)}.{hint}")
 
 
 def check_flag(name: str, value: Any) -> None:
     """Raise `ValueError`, naming the setting, for what is neither true nor false."""
     if not isinstance(value, bool):
-        raise ValueError(f"`{name}` is {value!r}; it must be true or false.")
+        raise ValueError(f"`{name}` is {short(value)}; it must be true or false.")
 
 
 def check_number(
@@ -59,5 +64,5 @@ def check_number(
 
 def short(value: Any) -> str:
     """A value as an error shows it."""
-    text = repr(value)
+    text = _SHOWN.repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .checks import check_number
+from .checks import check_number, short
 from .losses import BOUNDED_LOSSES, LOSS_FACTS
 
 
@@ -35,8 +35,8 @@ def check_together(config: Any, prefix: str) -> None:
 def check_grid(name: str, grid: Any) -> None:
     """Raise `ValueError`, naming the setting, for what is no list of two or more answers."""
     if not isinstance(grid, list):
-        raise ValueError(f"`{name}` is {grid!r}; it must be a list of answers, such as [1, 2, 3, 4, 5].")
+        raise ValueError(f"`{name}` is {short(grid)}; it must be a list of answers, such as [1, 2, 3, 4, 5].")
     for answer in grid:
         check_number(name, answer)
     if len(set(grid)) < 2:
-        raise ValueError(f"`{name}` is {grid!r}; it must have two or more answers.")
+        raise ValueError(f"`{name}` is {short(grid)}; it must have two or more answers.")

@@ -5,12 +5,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .checks import is_number
+from .checks import is_number, short
 from .errors import did_you_mean
 from .losses import LOSSES
 
 # Not the one of an exponent: `was:1e+06`.
 _SEPARATOR = re.compile(r"(?<![0-9.][eE])\+")
+# As numbers are written in recipes; `float` also takes `1_0` and digits of other scripts.
+_WEIGHT = re.compile(r"\s*\+?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+# Characters: more than all losses with their weights have.
+_LONGEST = 1000
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
             the message says at which character.
     """
     text = _text(setting, spec)
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"`{setting}` has {len(text):,} characters; it must be a sum of a few losses: 'was+crps:0.1'."
+        )
     terms: list[LossTerm] = []
     start = 0
     for part in _SEPARATOR.split(text):
@@ -62,7 +70,7 @@ def _text(setting: str, spec: Any) -> str:
     if isinstance(spec, dict):
         spec = [{name: weight} for name, weight in spec.items()]
     if not isinstance(spec, (list, tuple)) or not spec:
-        raise ValueError(f"`{setting}` is {spec!r}; it must be a text such as 'crps:0.5+number:0.1', or a list.")
+        raise ValueError(f"`{setting}` is {short(spec)}; it must be a text such as 'crps:0.5+number:0.1', or a list.")
     return "+".join(_item(setting, item) for item in spec)
 
 
@@ -71,7 +79,7 @@ def _item(setting: str, item: Any) -> str:
         return ":".join(str(part) for part in next(iter(item.items())))
     if isinstance(item, str):
         return item
-    raise ValueError(f"`{setting}` has {item!r} in its list; write terms such as 'crps:0.5'.")
+    raise ValueError(f"`{setting}` has {short(item)} in its list; write terms such as 'crps:0.5'.")
 
 
 def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
@@ -84,10 +92,7 @@ def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
         raise _error(setting, text, start, f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}")
     if not colon:
         return LossTerm(name)
-    try:
-        value = float(weight)
-    except ValueError:
-        value = math.nan
+    value = float(weight) if _WEIGHT.fullmatch(weight) else math.nan
     if not is_number(value) or value <= 0:
         problem = f"the weight {weight.strip()!r} is no number above 0"
         raise _error(setting, text, start + len(before) + 1, problem)

@@ -1,8 +1,7 @@
-"""The files of recipes: found by path or by name, `smollm2-135m/gsm8k-lora` for a model and a task, and read."""
+"""The files of recipes: found by path or by name, `smollm2-135m/gsm8k-lora` for a model and a task."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from .errors import UsageError, did_you_mean, suggest
 
@@ -34,34 +33,6 @@ def find_recipe(name: str) -> Path:
     if (mode := _mode(name)) is not None:
         raise UsageError(f"{name} is no recipe, but how to start it: add `--accelerate_config {mode}` to a recipe.")
     raise UsageError(f"cannot read the recipe {name}: no such file, and {unknown(name)}")
-
-
-def read_recipe(
-    path: str | Path, *, kind: str = "the recipe", content_hint: str = ", one `key: value` a line."
-) -> dict[str, Any]:
-    """The keys and values of a recipe's file; `UsageError`, with its path, for one that has none.
-
-    Args:
-        path: of the file.
-        kind: what an error calls the file.
-        content_hint: the end of the error that it must hold keys and values.
-    """
-    import yaml
-
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {kind} {path}: {error.strerror}.") from error
-    except yaml.MarkedYAMLError as error:
-        # Not the line itself, which may hold a secret.
-        mark = error.problem_mark
-        place = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
-        raise UsageError(f"{path} is not valid YAML{place}: {error.problem}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold keys and values{content_hint}")
-    return content
 
 
 def split_flags(words: Iterable[str]) -> list[str]:

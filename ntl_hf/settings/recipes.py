@@ -3,12 +3,29 @@
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 from trl import TrlParser
 
+from .checks import short
+from .config import PREFIX
 from .errors import UsageError, as_usage_error, did_you_mean
-from .recipe_files import CONFIG, read_recipe, split_flags
+from .recipe_files import CONFIG, split_flags
+from .recipe_reader import Recipe, read_recipe, what_else
+from .recipe_values import value_problem
+
+# Of fields of the libraries that take less, and fail with it, or train in another way, once the data are made.
+_LEAST = {
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "max_length": 1,
+    "lora_r": 1,
+    "num_train_epochs": 0,
+    "dataloader_num_workers": 0,
+    "learning_rate": 0,
+    "max_grad_norm": 0,
+}
 
 
 class RecipeParser(TrlParser):
@@ -25,6 +42,7 @@ class RecipeParser(TrlParser):
     def __init__(self, dataclass_types: Iterable[Any], ignored: Collection[str] = (), **kwargs: Any) -> None:
         super().__init__(dataclass_types, **kwargs)
         self._ignored = ignored
+        self._types = {name: hint for cls in self.dataclass_types for name, hint in get_type_hints(cls).items()}
 
     def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         """Parse the arguments into one instance of each dataclass."""
@@ -48,29 +66,49 @@ class RecipeParser(TrlParser):
 
         Args:
             recipe: the content of a recipe's file; the variables of its `env` are set.
-            source: what it is called in errors.
+            source: what it is called in errors, where it does not know its lines.
             argv: options of the command line.
         """
-        recipe = {key: value for key, value in recipe.items() if key not in self._ignored}
-        variables = recipe.pop("env", {})
-        actions = {action.dest: action for action in self._actions}
-        for key, value in recipe.items():
-            if key not in actions:
-                raise UsageError(f"{source}: unknown key '{key}'.{did_you_mean(key, actions)}")
-            # argparse checks the choices of what is typed, not of defaults, which a recipe's values become.
-            choices = [str(choice) for choice in actions[key].choices or ()]
-            if choices and value is not None and str(value) not in choices:
-                hint = " (YAML reads an unquoted no as false)" if value is False else ""
-                raise UsageError(f"{source}: '{key}' is {value!r}{hint}; choose one of: {', '.join(choices)}.")
+        recipe = recipe if isinstance(recipe, Recipe) else Recipe(recipe, source, {})
+        values = {key: value for key, value in recipe.items() if key not in self._ignored}
+        variables = values.pop("env", {})
+        for key, value in values.items():
+            self._check(recipe, key, value)
         if not isinstance(variables, dict):
-            raise UsageError(f"{source}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}.")
+            raise UsageError(
+                f"{recipe.where('env')}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}."
+            )
         os.environ.update({str(name): str(value) for name, value in variables.items()})
-        self.set_defaults_with_config(**recipe)
+        self.set_defaults_with_config(**values)
         return self._parse(argv)
+
+    def _check(self, recipe: Recipe, key: str, value: Any) -> None:
+        """Refuse an unknown key, and a value that its field cannot have: argparse checks what is typed alone."""
+        actions = {action.dest: action for action in self._actions}
+        where = recipe.where(key)
+        if key not in actions:
+            hint = did_you_mean(key, actions) or what_else(recipe, recipe.source)
+            raise UsageError(f"{where}: unknown key '{key}'.{hint}")
+        choices = [str(choice) for choice in actions[key].choices or ()]
+        if choices and value is not None and str(value) not in choices:
+            hint = " (YAML reads an unquoted no as false)" if value is False else ""
+            raise UsageError(
+                f"{recipe.where(key)}: '{key}' is {short(value)}{hint}; choose one of: {', '.join(choices)}."
+            )
+        # Those of the loss take sums as lists as well, and are checked with their ranges.
+        is_checked_later = key.startswith(PREFIX) and not isinstance(value, str)
+        problem = None if choices or is_checked_later else value_problem(value, self._types[key])
+        if problem is not None:
+            raise UsageError(f"{where}: `{key}` {problem}")
 
     def _parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         with as_usage_error(ValueError, TypeError, OSError):
-            return self.parse_args_and_config(argv)
+            arguments: tuple[Any, ...] = self.parse_args_and_config(argv)
+        for name, least in _LEAST.items():
+            for value in (getattr(each, name, None) for each in arguments):
+                if value is not None and value < least:
+                    raise UsageError(f"`{name}` is {value}; it must be {least} or more.")
+        return arguments
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)

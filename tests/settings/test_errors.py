@@ -8,7 +8,8 @@ import pytest
 
 from ntl_hf.settings.checks import check_choice, check_number
 from ntl_hf.settings.errors import UsageError, as_usage_error, did_you_mean, suggest
-from ntl_hf.settings.recipe_files import read_recipe, split_flags
+from ntl_hf.settings.recipe_files import split_flags
+from ntl_hf.settings.recipe_reader import read_recipe
 
 
 @pytest.mark.parametrize(
