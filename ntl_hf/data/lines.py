@@ -8,6 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..settings.text_files import decode
+
+# More, Python makes no number of.
+_MOST_DIGITS = 4300
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -22,17 +26,25 @@ def read_lines(path: Path, keep_ends: bool = False) -> Iterator[tuple[str, str]]
         ValueError: a line is not UTF-8, or a packed file is broken.
     """
     number = 0
-    # Bytes, because an error of a decoding file knows nothing of lines.
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+    open_text = gzip.open if path.suffix == ".gz" else open
+    # Undecodable bytes are kept as they come: an error of the decoder itself knows nothing of lines. Lines end as on
+    # any system, old Macs among them.
+    with open_text(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         try:
             for number, line in enumerate(file, start=1):
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason}).") from None
-                yield f"{path}, line {number}", text if keep_ends else text.rstrip("\r\n")
+                where = f"{path}, line {number}"
+                yield where, _checked(line, where) if keep_ends else _checked(line, where).rstrip("\r\n")
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path}, line {number + 1}: the gzip file is broken ({error}); get it again.") from None
+
+
+def _checked(line: str, where: str) -> str:
+    """A line with no byte of another encoding in it."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        decode(line.encode(errors="surrogateescape"), where)
+    return line
 
 
 def find_file(folder: Path, names: tuple[str, ...], set_name: str) -> Path:
@@ -128,4 +140,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON; write null, or a text")
 
 
-_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits; write it as a text")
+    return int(digits)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)

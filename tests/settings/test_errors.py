@@ -57,7 +57,7 @@ def test_flags_are_split_from_their_values() -> None:
     ("content", "message"),
     [
         (b"a: [", "is not valid YAML"),
-        (b"\xff\xfe\x00a", "is not valid YAML"),
+        (b"\xff\xfe\x00a", "is in UTF-16, not in UTF-8; save it"),
         (b"- a", "must hold keys and values"),
         (b"", "must hold keys and values"),
     ],

@@ -63,7 +63,7 @@ def test_an_error_says_where_it_is(terms: list[LossTerm], bad: str, data: st.Dat
         ("was:0.5:2", "at character 5: the weight '0.5:2' is no number above 0"),
         ("was:1+mae+was", "at character 11: 'was' comes twice"),
         (0.5, "is 0.5; it must be a text such as 'crps:0.5+number:0.1', or a list"),
-        ([{"was": 1, "mae": 2}], "has {'was': 1, 'mae': 2} in its list"),
+        ([{"was": 1, "mae": 2}], "has {'mae': 2, 'was': 1} in its list"),
         ([{"was": None}], "the weight 'None' is no number above 0"),
         ({}, "it must be a text"),
         ([["was"]], "has ['was'] in its list"),
