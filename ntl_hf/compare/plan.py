@@ -9,7 +9,7 @@ from typing import Any
 from ..runs import debug
 from ..settings.errors import did_you_mean
 from ..settings.recipe_files import display_name, file_at, own_recipe, unknown
-from ..settings.recipe_reader import read_recipe
+from ..settings.recipe_reader import read_recipe, what_else
 from .metric_labels import DEFAULT_METRICS, check_metrics
 
 COMMANDS = ("sft", "train")
@@ -106,9 +106,8 @@ def _make(content: dict[str, Any], path: Path) -> Plan:
     for key in content:
         if key not in known:
             hint = RESERVED.get(key)
-            raise ValueError(
-                f"unknown key '{key}'.{did_you_mean(key, known)}" if hint is None else f"'{key}': {hint}."
-            )
+            other = what_else(content.keys() - set(known), path) or did_you_mean(key, known)
+            raise ValueError(f"unknown key '{key}'.{other}" if hint is None else f"'{key}': {hint}.")
     for key in _REQUIRED:
         if content.get(key) is None:
             raise ValueError(f"the key '{key}' is missing.")

@@ -1,6 +1,6 @@
 """`read_recipe`: the keys and values of a recipe's file, with the lines at which they stand."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ _LARGEST = 2**20
 # Keys that tell what another file is.
 _OTHERS = {
     "variants": "it is a comparison: ntl-hf compare --config {path}",
+    "model_name_or_path": "it is a recipe of one run: ntl-hf sft --config {path}, or ntl-hf train",
     "distributed_type": "it is a configuration of accelerate: add --accelerate_config {path} to a recipe",
 }
 
@@ -64,9 +65,9 @@ def read_recipe(
     return Recipe(content, str(path), {key.value: key.start_mark.line + 1 for key, _ in root.value})
 
 
-def what_else(keys: Mapping[str, Any], path: str | Path) -> str:
-    """The end of an error about an unknown key: what the file is instead of a recipe; or nothing."""
-    told = next((told for key, told in _OTHERS.items() if key in keys), None)
+def what_else(unknown: Collection[str], path: str | Path) -> str:
+    """The end of an error about unknown keys: what the file is instead; or nothing."""
+    told = next((told for key, told in _OTHERS.items() if key in unknown), None)
     return "" if told is None else f" Perhaps {told.format(path=path)}."
 
 

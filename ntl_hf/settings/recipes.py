@@ -87,7 +87,7 @@ class RecipeParser(TrlParser):
         actions = {action.dest: action for action in self._actions}
         where = recipe.where(key)
         if key not in actions:
-            hint = did_you_mean(key, actions) or what_else(recipe, recipe.source)
+            hint = what_else(recipe.keys() - actions.keys(), recipe.source) or did_you_mean(key, actions)
             raise UsageError(f"{where}: unknown key '{key}'.{hint}")
         choices = [str(choice) for choice in actions[key].choices or ()]
         if choices and value is not None and str(value) not in choices:
