@@ -62,7 +62,8 @@ def read_recipe(
         raise UsageError(f"{path}: lists or names and values are nested too deep.") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path} must hold keys and values{content_hint}")
-    return Recipe(content, str(path), {key.value: key.start_mark.line + 1 for key, _ in root.value})
+    keys = [] if root is None else [key for key, _ in root.value]
+    return Recipe(content, str(path), {key.value: key.start_mark.line + 1 for key in keys})
 
 
 def what_else(unknown: Collection[str], path: str | Path) -> str:

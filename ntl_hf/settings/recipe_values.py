@@ -42,7 +42,7 @@ def _kind(option: Any) -> type | None:
     """The kind of value that YAML writes for a member of a type; None where it writes none."""
     origin = get_origin(option) or option
     if origin in _WORDS:
-        return origin  # type: ignore[no-any-return]
+        return origin
     is_enum = isinstance(origin, type) and issubclass(origin, Enum)
     return str if is_enum else None  # by its name
 
