@@ -102,6 +102,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:
-            # A whole number of thousands of digits, a day that is in no calendar.
-            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            # A number of thousands of digits, a day that is in no calendar, `!!int` without one.
+            problem = f"no value of the kind {node.tag.rpartition(':')[2]} ({error})"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
