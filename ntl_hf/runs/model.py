@@ -15,8 +15,7 @@ from ..systems.registration import is_system
 from ..tokens.digit_tokenizer import split_digits
 from ..tokens.digit_tokens import add_digit_tokens
 from ..trainers.lora import with_number_rows
-from .job import Job
-from .model_arguments import ModelArguments
+from .job import Job, ModelArguments
 from .model_names import check_model_name, loading_error
 
 

@@ -13,7 +13,7 @@ from .redaction import redacted
 
 
 def _prefixed(each: Any) -> tuple[str, Any, Any]:
-    return PREFIX + each.name, each.type, setting(each.default, each.metadata["help"])
+    return PREFIX + each.name, each.type, setting(each.default, help=each.metadata["help"])
 
 
 class NTLArguments:
@@ -39,7 +39,7 @@ class NTLArguments:
 # No setting of the loss: it changes nothing in training.
 _PLOTS = setting(
     False,
-    "Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and for the "
+    help="Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and for the "
     "trackers of 'report_to'. Needs matplotlib.",
 )
 # Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.

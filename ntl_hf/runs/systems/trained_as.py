@@ -11,7 +11,7 @@ from transformers import (
 
 from ...systems.adapted import system_of
 from ...systems.regression_head import is_regression_head
-from .arguments import DEFAULTS, OPTIONS, SystemArguments
+from ..job import SYSTEM_OPTIONS, SystemArguments
 
 _NAMES = {"regression_transformer": "rt", "xval": "xval", "regression_head": "regression_head", None: "standard"}
 # A Regression Transformer is a model with other tokens, which trains on like any other.
@@ -56,9 +56,9 @@ def _check_kept(config: PretrainedConfig, system_args: SystemArguments, name: st
         "number_scaling": scaling.get("kind"),
         "number_weight": getattr(config, "number_weight", None),
     }
-    for option in OPTIONS[system_name(config)]:
+    for option in SYSTEM_OPTIONS[system_name(config)]:
         given = getattr(system_args, option)
-        if given not in (saved[option], DEFAULTS[option]):
+        if option in saved and given not in (saved[option], getattr(SystemArguments(), option)):
             raise ValueError(
                 f"`{option}` is {given}, but {name} was made with {saved[option]}: remove it, or start from the base "
                 "model."
