@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .checks import check_choice, check_flag, check_number, documented, setting
-from .config_checks import check_grid, check_together
 from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
-from .losses import LOSS_FACTS
+from .losses import BOUNDED_LOSSES, LOSS_FACTS
 
 FILE_NAME = "ntl_config.json"
 # Of the same settings as fields of argument classes, and in files of several programs.
@@ -25,6 +24,16 @@ def _choice(default: str, allowed: tuple[str, ...]) -> Any:
 
 def _number(default: float | None, **bounds: Any) -> Any:
     return setting(default, partial(check_number, **bounds))
+
+
+def _check_grid(name: str, grid: Any) -> None:
+    """Raise `ValueError`, naming the setting, for what is no list of two or more answers."""
+    if not isinstance(grid, list):
+        raise ValueError(f"`{name}` is {grid!r}; it must be a list of answers, such as [1, 2, 3, 4, 5].")
+    for answer in grid:
+        check_number(name, answer)
+    if len(set(grid)) < 2:
+        raise ValueError(f"`{name}` is {grid!r}; it must have two or more answers.")
 
 
 @documented
@@ -85,7 +94,7 @@ class NTLConfig:
     energy_beta: float = _number(1.0, above=0, below=2)
     kernel_sigma: float = _number(2.0, above=0)
     dist2_temperature: float = _number(1.0, above=0)
-    raft_grid: list[float] | None = setting(None, check_grid)
+    raft_grid: list[float] | None = setting(None, _check_grid)
     number_error: str = _choice("relative", ("relative", "log", "absolute"))
     place_weights: str = _choice("none", ("none", "ntil", "del"))
     place_base: float = _number(1.2, above=0)
@@ -105,7 +114,33 @@ class NTLConfig:
             # None is for the settings whose default it is.
             if check is not None and (value is not None or each.default is not None):
                 check(prefix + each.name, value)
-        check_together(self, prefix)
+        self._check_together(prefix)
+
+    def _check_together(self, prefix: str) -> None:
+        """Raise `ValueError` for settings that exclude each other."""
+        names = {term.name for term in self.terms}
+        squash, loss = f"`{prefix}squash_factor`", f"`{prefix}loss`"
+        if self.squash_factor is not None and self.gaussian_sigma > 0:
+            raise ValueError(
+                f"{squash} goes with the distances to one true number, and `{prefix}gaussian_sigma` makes many of it. "
+                "Remove one of them."
+            )
+        if self.squash_factor is not None and "was" not in names:
+            raise ValueError(
+                f"{squash} rescales the distances of '{prefix}loss=was'; '{self.loss}' has none. Remove it, or set "
+                f"{loss} to 'was'."
+            )
+        if self.reweigh and not names <= set(BOUNDED_LOSSES):
+            raise ValueError(
+                f"`{prefix}reweigh` is for losses with a largest value ({', '.join(BOUNDED_LOSSES)}); {loss} is "
+                f"'{self.loss}'. Remove it."
+            )
+        if self.place_weights != "none" and not any(LOSS_FACTS[name].takes_place_weights for name in names):
+            raise ValueError(
+                f"`{prefix}place_weights` weigh single tokens; '{self.loss}' has places of its own. Set it to 'none'."
+            )
+        if {"raft", "number"} <= names:
+            raise ValueError(f"{loss}: 'raft' is for answers of one token, 'number' for longer ones. Choose one.")
 
     @classmethod
     def from_prefixed(cls, values: Mapping[str, Any]) -> "NTLConfig":
