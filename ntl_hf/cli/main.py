@@ -3,13 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..runs.debug import expand_debug
 from ..settings.errors import UsageError
+from ..settings.recipe_files import CONFIG, command_of, display_name, find_recipe
 from . import compare, evaluate, inspect, own_recipes, plot, quickstart, training
-from .config_option import recipe_by_name, with_recipe_path
 from .help import CommandsFormatter, with_examples
 from .launch import end_with_launcher, launch, split_options
 from .process import exit_on_broken_pipe, leave, report
@@ -17,6 +18,8 @@ from .process import exit_on_broken_pipe, leave, report
 _SCRIPTS: dict[str, Any] = {
     command.name: command for command in (training.SFT, training.TRAIN, evaluate.COMMAND, compare.COMMAND)
 }
+# The commands whose recipes a command reads.
+_READS = {"sft": ("sft",), "train": ("train",), "evaluate": ("sft", "train"), "compare": ("compare",)}
 
 
 @exit_on_broken_pipe()
@@ -38,10 +41,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_script(name: str, words: list[str]) -> int:
-    command = _SCRIPTS[name]
-    with recipe_by_name(name, words):
+    command, recipe = _SCRIPTS[name], words[words.index(CONFIG) + 1 :][:1] if CONFIG in words else []
+    try:
         options, words = split_options(words if command.debug is None else expand_debug(command.debug, words))
         return launch(name, options, words) if options else command.run(words)
+    except UsageError as error:
+        own = command_of(Path(recipe[0])) if recipe else None
+        if own is None:
+            raise
+        # One of our recipes is called by its name.
+        called = display_name(Path(recipe[0]))
+        hint = "" if own in _READS[name] else f" {called} is a recipe for `ntl-hf {own}`."
+        raise UsageError(str(error).replace(recipe[0], called) + hint) from error
+
+
+def with_recipe_path(words: Sequence[str]) -> list[str]:
+    """The words of a command, `--config=value` as two, with the name of a recipe replaced by the path of its file.
+
+    Raises:
+        UsageError: there is no such file, and no recipe of that name.
+    """
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith(f"{CONFIG}=") else [word])]
+    position = words.index(CONFIG) + 1 if CONFIG in words else len(words)
+    if position < len(words) and not words[position].startswith("--"):
+        words[position] = str(find_recipe(words[position]))
+    return words
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -90,20 +90,6 @@ class EvaluationArguments:
         check_bootstrap(self.confidence, self.resamples)
         if self.dtype not in (None, "auto") and not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
             raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
-        self._check_sampling()
-        self._check_number_decoding()
-
-    def generation_settings(self) -> dict[str, Any]:
-        """For `GenerationConfig`."""
-        sampling = {"temperature": self.temperature, "top_p": self.top_p} if self.do_sample else {}
-        return {
-            "max_new_tokens": self.max_new_tokens,
-            "num_beams": self.num_beams,
-            "do_sample": self.do_sample,
-            **sampling,
-        }
-
-    def _check_sampling(self) -> None:
         if not self.do_sample and (self.temperature, self.top_p) != (1.0, 1.0):
             raise ValueError("`temperature` and `top_p` are of sampling: add --do_sample true, or remove them.")
         if not self.temperature > 0 or not 0 < self.top_p <= 1:
@@ -111,14 +97,20 @@ class EvaluationArguments:
                 f"`temperature` must be above 0 and `top_p` above 0 and at most 1; they are {self.temperature} and "
                 f"{self.top_p}."
             )
+        self._check_number_decoding()
+
+    def generation_settings(self) -> dict[str, Any]:
+        """For `GenerationConfig`."""
+        sampling = ("temperature", "top_p") if self.do_sample else ()
+        return {name: getattr(self, name) for name in ("max_new_tokens", "num_beams", "do_sample", *sampling)}
 
     def _check_number_decoding(self) -> None:
         for name, known in (("number_decoding", tuple(RISK_OF)), ("number_decoding_candidates", CANDIDATES)):
             check_choice(name, getattr(self, name), known)
-        if self.number_decoding == "none" and self.number_decoding_format is None:
-            return
         if self.number_decoding == "none":
-            raise ValueError("`number_decoding_format` is of `number_decoding`: name an estimate, or remove it.")
+            if self.number_decoding_format is not None:
+                raise ValueError("`number_decoding_format` is of `number_decoding`: name an estimate, or remove it.")
+            return
         if (self.number_decoding_candidates == "exact") != (self.number_decoding_format is not None):
             raise ValueError(
                 "`number_decoding_format` is what `number_decoding_candidates: exact` chooses from; give both, "

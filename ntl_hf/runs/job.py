@@ -121,6 +121,17 @@ class Job:
         """Whether prompt and completion go into two halves of the model."""
         return bool(self.config.is_encoder_decoder)
 
+    def trainer_arguments(self, model: Any, tokenizer: Any, peft_config: Any) -> dict[str, Any]:
+        """What the trainers are made from, whichever they are."""
+        return {
+            "model": model,
+            "args": self.args,
+            "train_dataset": self.train_dataset,
+            "eval_dataset": self.eval_dataset,
+            "processing_class": tokenizer,
+            "peft_config": peft_config,
+        }
+
     def encode(self, encoder: Any) -> None:
         """Turn the rows into token ids; the other processes find the first one's work in the cache."""
         with self.args.main_process_first(desc="tokenization"):

@@ -16,7 +16,7 @@ from ..tokens.digit_tokenizer import split_digits
 from ..tokens.digit_tokens import add_digit_tokens
 from ..trainers.lora import with_number_rows
 from .job import Job, ModelArguments
-from .model_names import check_model_name, loading_error
+from .model_names import loading
 
 
 @dataclass
@@ -41,12 +41,9 @@ def load_config(job: Job) -> PretrainedConfig:
     if job.model_args.from_scratch and job.model_args.use_peft:
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
     name = job.model_name
-    check_model_name(name)
-    try:
+    with loading(name):
         register_for(name, **job.source)
         config = AutoConfig.from_pretrained(name, **job.source)
-    except OSError as error:
-        raise loading_error(name, error) from error
     if is_system(config) and (Path(name) / ADAPTER_CONFIG).exists():
         raise ValueError(
             f"{name} is an adapter on another model: merge the two first (`model.merge_and_unload()`), or start from "

@@ -12,7 +12,7 @@ from ..systems.registration import is_system
 from ..systems.under_adapter import rebuild, saved_system
 from ..trainers.checkpoints import list_checkpoints
 from .evaluation_arguments import EvaluationArguments
-from .model_names import check_model_name, loading_error
+from .model_names import check_model_name, loading
 from .systems.trained_as import auto_class_of
 
 
@@ -28,9 +28,8 @@ def load_trained(args: EvaluationArguments) -> tuple[Any, Any]:
     """
     name = str(args.model_name_or_path)
     source = {"revision": args.model_revision, "trust_remote_code": args.trust_remote_code}
-    check_model_name(name)
     _check_folder(Path(name))
-    try:
+    with loading(name):
         is_adapter = find_adapter_config_file(name, revision=args.model_revision) is not None
         if args.base_model_name_or_path is not None and not is_adapter:
             raise ValueError(f"{name} is no adapter: remove `base_model_name_or_path`.")
@@ -39,8 +38,6 @@ def load_trained(args: EvaluationArguments) -> tuple[Any, Any]:
         else:
             tokenizer = AutoTokenizer.from_pretrained(name, **source)
             model = _load_model(name, source, args)
-    except OSError as error:
-        raise loading_error(name, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.eval(), tokenizer

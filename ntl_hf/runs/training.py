@@ -39,19 +39,15 @@ def build_job_trainer(job: Job, check: Callable[[Job], None], build: Callable[[J
     evaluates = job.args.eval_strategy != "no"
     job.train_dataset, job.eval_dataset = load_data(job.data_args, evaluates, job.args.max_steps)
     trainer = build(job)
-    _set_card_info(trainer, job)
-    trainer.check_training_data()
-    if trainer.args.resume_from_checkpoint is not None:
-        trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
-    return trainer
-
-
-def _set_card_info(trainer: Any, job: Job) -> None:
-    """Tell the model card what the trainer cannot see: what the data are called, and that the weights were random."""
+    # The model card cannot see what the data are called, and that the weights were random.
     trainer.data_name = job.data_args.dataset_name or job.data_args.task
     if job.model_args.from_scratch:
         # Nothing of the model that is named here is in the weights: it is no base model.
         trainer.model.config._name_or_path = ""
+    trainer.check_training_data()
+    if trainer.args.resume_from_checkpoint is not None:
+        trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
+    return trainer
 
 
 def train(trainer: Any) -> None:

@@ -44,15 +44,9 @@ def trainer_arguments(loaded: Loaded, job: Job) -> dict[str, Any]:
     Raises:
         ValueError: a number loss that these tokens cannot have.
     """
-    return {
-        "model": loaded.model,
-        "args": job.args,
-        "train_dataset": job.train_dataset,
-        "eval_dataset": job.eval_dataset,
-        "processing_class": loaded.tokenizer,
-        "number_vocab": _number_vocab(loaded.tokenizer, job),
-        "peft_config": lora_config(loaded, job),
-    }
+    number_vocab = _number_vocab(loaded.tokenizer, job)
+    arguments = job.trainer_arguments(loaded.model, loaded.tokenizer, lora_config(loaded, job))
+    return {**arguments, "number_vocab": number_vocab}
 
 
 def _number_vocab(tokenizer: Any, job: Job) -> NumberVocab | None:

@@ -14,13 +14,6 @@ from ...systems.regression_head import is_regression_head
 from ..job import SYSTEM_OPTIONS, SystemArguments
 
 _NAMES = {"regression_transformer": "rt", "xval": "xval", "regression_head": "regression_head", None: "standard"}
-# A Regression Transformer is a model with other tokens, which trains on like any other.
-_TAKES = {
-    "standard": ("standard", "rt"),
-    "rt": ("standard", "rt"),
-    "xval": ("standard", "xval"),
-    "regression_head": ("standard", "regression_head"),
-}
 
 
 def system_name(config: PretrainedConfig) -> str:
@@ -37,17 +30,14 @@ def auto_class_of(config: PretrainedConfig) -> Any:
 
 def check_start(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
     """Raise `ValueError` for a model that is of another system than the one that it is to be trained as."""
-    found = system_name(config)
-    if found not in _TAKES[system_args.system]:
+    found, wanted = system_name(config), system_args.system
+    # A Regression Transformer is a model with other tokens, which trains on like any other.
+    if found not in ("standard", wanted) and (found, wanted) != ("rt", "standard"):
         raise ValueError(
-            f"{name} was trained with `system: {found}` and cannot go on as '{system_args.system}': its tokens and "
+            f"{name} was trained with `system: {found}` and cannot go on as '{wanted}': its tokens and "
             f"weights are of that system. Set `system: {found}`, or start from the base model."
         )
-    _check_kept(config, system_args, name)
-
-
-def _check_kept(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
-    """A model that has been trained as a system keeps its settings: others would be passed over."""
+    # A model that has been trained as a system keeps its settings: others would be passed over.
     tokens, scaling = (getattr(config, field, None) or {} for field in ("number_tokens", "number_scaling"))
     saved = {
         "rt_places": [tokens.get("low"), tokens.get("high")],
@@ -56,7 +46,7 @@ def _check_kept(config: PretrainedConfig, system_args: SystemArguments, name: st
         "number_scaling": scaling.get("kind"),
         "number_weight": getattr(config, "number_weight", None),
     }
-    for option in SYSTEM_OPTIONS[system_name(config)]:
+    for option in SYSTEM_OPTIONS[found]:
         given = getattr(system_args, option)
         if option in saved and given not in (saved[option], getattr(SystemArguments(), option)):
             raise ValueError(
