@@ -24,14 +24,12 @@ SPECIAL = ["<pad>", "</s>", "<unk>"]
 
 def decoder_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of the small Llama, from the words of readings, arithmetic and ratings."""
-
     rows = (make("train", max_rows=5000) for make in (make_readings, make_arithmetic, make_ratings))
     return _fast(word_tokenizer(chain.from_iterable(map(texts_of, rows))))
 
 
 def decoder_config(vocab_size: int) -> LlamaConfig:
     """A small Llama, for so many tokens: two layers of width 96, 0.2 million parameters."""
-
     return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=96,
@@ -48,10 +46,8 @@ def decoder_config(vocab_size: int) -> LlamaConfig:
     )
 
 
-def t5_tokenizer(task: str = "arithmetic") -> PreTrainedTokenizerFast:
-    """The tokenizer of the small T5, from the words of a task: "arithmetic" or "ratings"."""
-
-    make = {"arithmetic": make_arithmetic, "ratings": make_ratings}[task]
+def t5_tokenizer(make: Callable[..., Dataset] = make_arithmetic) -> PreTrainedTokenizerFast:
+    """The tokenizer of the small T5, from the words of a task."""
     core = word_tokenizer(texts_of(make("train", max_rows=5000)))
     core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return _fast(core)
@@ -59,7 +55,6 @@ def t5_tokenizer(task: str = "arithmetic") -> PreTrainedTokenizerFast:
 
 def t5_config(vocab_size: int) -> T5Config:
     """A small T5, for so many tokens: two and two layers of width 128, 0.7 million parameters."""
-
     return T5Config(
         vocab_size=vocab_size,
         d_model=128,
@@ -77,7 +72,6 @@ def t5_config(vocab_size: int) -> T5Config:
 
 def word_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """Tokens for all that occurs in the texts: words, each with the space before it, and single other characters."""
-
     core = Tokenizer(models.WordLevel(unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[A-Za-z]+|[^A-Za-z]"), "isolated")
     core.decoder = decoders.Fuse()
@@ -91,14 +85,13 @@ def texts_of(rows: Dataset) -> Iterable[str]:
 
 
 def _fast(core: Tokenizer) -> PreTrainedTokenizerFast:
-
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
 _MAKERS: dict[str, tuple[Callable[[], Any], Callable[[int], PretrainedConfig]]] = {
     "decoder": (decoder_tokenizer, decoder_config),
     "t5": (t5_tokenizer, t5_config),
-    "t5-ratings": (partial(t5_tokenizer, "ratings"), t5_config),
+    "t5-ratings": (partial(t5_tokenizer, make_ratings), t5_config),
 }
 
 

@@ -84,12 +84,11 @@ def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     Raises:
         ValueError: both are given and disagree, or a setting is out of range; the message names the settings.
     """
-    if ntl_config is not None:
-        ntl_config.check()  # its fields may have been set since it was made
-    from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else None
+    from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else NTLConfig()
     if ntl_config is None:
-        return from_args or NTLConfig()
-    if from_args is not None and from_args != NTLConfig() and from_args != ntl_config:
+        return from_args
+    ntl_config.check()  # its fields may have been set since it was made
+    if from_args not in (NTLConfig(), ntl_config):
         raise ValueError(
             "`ntl_config` and the `ntl_` fields of the training arguments disagree "
             f"({'; '.join(from_args.differences(ntl_config))}). Pass one of the two."
