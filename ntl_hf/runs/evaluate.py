@@ -97,7 +97,11 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     if tasks is None:
         return evaluation
     # Last, because the harness sets seeds of its own: our metrics are the same with it and without.
-    return replace(evaluation, lm_eval=_run_harness(tasks, model, tokenizer, folder, data_args, args))
+    sizes = {"batch_size": args.per_device_eval_batch_size, "max_new_tokens": args.max_new_tokens}
+    results = run_tasks(tasks, model, tokenizer, **sizes, limit=data_args.max_eval_samples)
+    results = {"model": redacted(args.model_name_or_path), **results}
+    write_results(folder, results)
+    return replace(evaluation, lm_eval=results)
 
 
 def _harness_tasks(data_args: DataArguments, args: EvaluationArguments) -> HarnessTasks | None:
@@ -107,22 +111,6 @@ def _harness_tasks(data_args: DataArguments, args: EvaluationArguments) -> Harne
         return None
     local = data_args.data_path if data_args.task == "gsm8k" else None
     return prepare_tasks(args.lm_eval_tasks, args.lm_eval_num_fewshot, local)
-
-
-def _run_harness(
-    tasks: HarnessTasks, model: Any, tokenizer: Any, folder: Path, data_args: DataArguments, args: EvaluationArguments
-) -> dict[str, Any]:
-    results = run_tasks(
-        tasks,
-        model,
-        tokenizer,
-        batch_size=args.per_device_eval_batch_size,
-        max_new_tokens=args.max_new_tokens,
-        limit=data_args.max_eval_samples,
-    )
-    results = {"model": redacted(args.model_name_or_path), **results}
-    write_results(folder, results)
-    return results
 
 
 def _claim_folder(args: EvaluationArguments) -> Path:

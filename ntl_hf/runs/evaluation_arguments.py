@@ -8,7 +8,7 @@ import torch
 from ..decoding.formats import number_range
 from ..decoding.predict import CANDIDATES
 from ..evaluation.bootstrap import check_bootstrap
-from ..settings.checks import check_choice, documented, setting
+from ..settings.checks import check_fields, documented, setting
 
 METRICS_FILE, PREDICTIONS_FILE = "metrics.json", "predictions.jsonl"
 # How an estimate is called, and which expected error it has least of.
@@ -87,6 +87,7 @@ class EvaluationArguments:
         for name in ("per_device_eval_batch_size", "max_new_tokens", "num_beams", "number_decoding_num"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more, not {getattr(self, name)}.")
+        check_fields(self)
         check_bootstrap(self.confidence, self.resamples)
         if self.dtype not in (None, "auto") and not isinstance(getattr(torch, str(self.dtype), None), torch.dtype):
             raise ValueError(f"`dtype` is '{self.dtype}'; take 'auto', 'float32', 'bfloat16' or 'float16'.")
@@ -105,8 +106,6 @@ class EvaluationArguments:
         return {name: getattr(self, name) for name in ("max_new_tokens", "num_beams", "do_sample", *sampling)}
 
     def _check_number_decoding(self) -> None:
-        for name, known in (("number_decoding", tuple(RISK_OF)), ("number_decoding_candidates", CANDIDATES)):
-            check_choice(name, getattr(self, name), known)
         if self.number_decoding == "none":
             if self.number_decoding_format is not None:
                 raise ValueError("`number_decoding_format` is of `number_decoding`: name an estimate, or remove it.")

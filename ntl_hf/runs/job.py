@@ -5,7 +5,7 @@ from typing import Any
 
 from trl import ModelConfig
 
-from ..settings.checks import check_belonging, check_choice, check_number, documented, setting
+from ..settings.checks import check_belonging, check_fields, check_number, documented, setting
 from ..systems.scaling import KINDS
 from .data import DataArguments
 
@@ -45,15 +45,12 @@ class SystemArguments:
     rt_largest: float = 3e9
     rt_place_values: bool = False
     number_scaling: str | None = setting(None, choices=list(KINDS))
-    number_weight: float = 1.0
+    number_weight: float = setting(1.0, check_number)
 
     def __post_init__(self) -> None:
-        for name, known in (("system", SYSTEMS), ("rt_encoding", ENCODINGS), ("number_scaling", KINDS)):
-            if getattr(self, name) is not None:
-                check_choice(name, getattr(self, name), known)
+        check_fields(self)
         if len(self.rt_places) != 2:
             raise ValueError(f"`rt_places` is {self.rt_places}; give two places, such as -2 and 6.")
-        check_number("number_weight", self.number_weight)
         options = {f"system: {name}": options for name, options in SYSTEM_OPTIONS.items()}
         check_belonging(self, f"system: {self.system}", options)
 

@@ -21,7 +21,7 @@ def setting(default: Any, check: Callable[[str, Any], None] | None = None, **met
 
     Args:
         default: its value where it is not set; a list is copied.
-        check: takes the field's name and value and raises `ValueError`.
+        check: takes the field's name and value and raises `ValueError`; for `check_fields`.
         metadata: for `argparse`, such as `choices`; `help` comes from the class's docstring, see `documented`.
     """
     metadata = {**({"check": check} if check else {}), **metadata}
@@ -69,6 +69,25 @@ def check_number(
     bound = f"{minimum} or more" if above is None else f"above {above}"
     bound += f" and below {below}" if math.isfinite(below) else ""
     raise ValueError(f"`{name}` is {short(value)}; it must be a finite number, {bound}.")
+
+
+def check_fields(arguments: Any, prefix: str = "") -> None:
+    """Raise `ValueError` for the first setting that is none of its choices or fails its check.
+
+    None is for the settings whose default it is.
+
+    Args:
+        arguments: an instance of an argument class.
+        prefix: goes before the setting's name.
+    """
+    for each in fields(arguments):
+        name, value, metadata = prefix + each.name, getattr(arguments, each.name), each.metadata
+        if value is None and each.default is None:
+            continue
+        if "choices" in metadata:
+            check_choice(name, value, metadata["choices"])
+        if "check" in metadata:
+            metadata["check"](name, value)
 
 
 def check_belonging(arguments: Any, chosen: str, options: Mapping[str, Collection[str]]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .checks import check_choice, check_flag, check_number, documented, setting
+from .checks import check_fields, check_flag, check_number, documented, setting
 from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
 from .losses import BOUNDED_LOSSES, LOSS_FACTS
@@ -16,10 +16,6 @@ FILE_NAME = "ntl_config.json"
 # Of the same settings as fields of argument classes, and in files of several programs.
 PREFIX = "ntl_"
 _ADVICE = "Correct the file, or take another checkpoint."
-
-
-def _choice(default: str, allowed: tuple[str, ...]) -> Any:
-    return setting(default, partial(check_choice, allowed=allowed))
 
 
 def _number(default: float | None, **bounds: Any) -> Any:
@@ -95,13 +91,13 @@ class NTLConfig:
     kernel_sigma: float = _number(2.0, above=0)
     dist2_temperature: float = _number(1.0, above=0)
     raft_grid: list[float] | None = setting(None, _check_grid)
-    number_error: str = _choice("relative", ("relative", "log", "absolute"))
-    place_weights: str = _choice("none", ("none", "ntil", "del"))
+    number_error: str = setting("relative", choices=["relative", "log", "absolute"])
+    place_weights: str = setting("none", choices=["none", "ntil", "del"])
     place_base: float = _number(1.2, above=0)
-    balance: str = _choice("none", ("none", "loss", "gradient"))
-    weight_schedule: str = _choice("constant", ("constant", "linear", "cosine"))
+    balance: str = setting("none", choices=["none", "loss", "gradient"])
+    weight_schedule: str = setting("constant", choices=["constant", "linear", "cosine"])
     warmup_steps: float = _number(0.0)
-    head: str = _choice("auto", ("auto", "fused", "logits"))
+    head: str = setting("auto", choices=["auto", "fused", "logits"])
 
     def __post_init__(self) -> None:
         self.check()
@@ -109,11 +105,7 @@ class NTLConfig:
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
         self.loss = "+".join(str(term) for term in parse_loss(prefix + "loss", self.loss))
-        for each in fields(self):
-            value, check = getattr(self, each.name), each.metadata.get("check")
-            # None is for the settings whose default it is.
-            if check is not None and (value is not None or each.default is not None):
-                check(prefix + each.name, value)
+        check_fields(self, prefix)
         self._check_together(prefix)
 
     def _check_together(self, prefix: str) -> None:
