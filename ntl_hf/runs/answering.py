@@ -25,7 +25,7 @@ from ..tokens.number_vocab import NumberVocab
 from ..tokens.placed_digits import has_number_tokens
 from .data import DataArguments
 from .evaluation_arguments import RISK_OF, EvaluationArguments
-from .systems.trained_as import system_name
+from .model import system_name
 
 # Of a model that has diverged.
 _UNREADABLE = "nan"

@@ -129,13 +129,12 @@ def _load_split(data_args: DataArguments, split: str, limit: int | None) -> Any:
 
 
 def _load_named(data_args: DataArguments, split: str, limit: int | None) -> Dataset:
-    name = str(data_args.dataset_name)
-    dataset = _first(load_named(name, data_args.dataset_config, split), limit)
-    if data_args.columns is not None:
-        if not isinstance(data_args.columns, dict) or not data_args.columns:
+    name, columns = str(data_args.dataset_name), data_args.columns
+    dataset, source = _first(load_named(name, data_args.dataset_config, split), limit), f"{name}, split '{split}'"
+    if columns is not None:
+        if not isinstance(columns, dict) or not columns:
             raise ValueError("`columns` must be names and columns, such as `prompt: question` on a line of its own.")
-        return map_columns(dataset, data_args.columns, f"{name}, split '{split}'")
-    source = f"{name}, split '{split}'"
+        return map_columns(dataset, columns, source)
     texts = [column for column in ("prompt", "completion", "text", "messages") if column in dataset.column_names]
     # A text beside a prompt and its completion is not read.
     texts = texts[:2] if texts[:2] == ["prompt", "completion"] else texts

@@ -98,22 +98,18 @@ class EvaluationArguments:
                 f"`temperature` must be above 0 and `top_p` above 0 and at most 1; they are {self.temperature} and "
                 f"{self.top_p}."
             )
-        self._check_number_decoding()
-
-    def generation_settings(self) -> dict[str, Any]:
-        """For `GenerationConfig`."""
-        sampling = ("temperature", "top_p") if self.do_sample else ()
-        return {name: getattr(self, name) for name in ("max_new_tokens", "num_beams", "do_sample", *sampling)}
-
-    def _check_number_decoding(self) -> None:
         if self.number_decoding == "none":
             if self.number_decoding_format is not None:
                 raise ValueError("`number_decoding_format` is of `number_decoding`: name an estimate, or remove it.")
-            return
-        if (self.number_decoding_candidates == "exact") != (self.number_decoding_format is not None):
+        elif (self.number_decoding_candidates == "exact") != (self.number_decoding_format is not None):
             raise ValueError(
                 "`number_decoding_format` is what `number_decoding_candidates: exact` chooses from; give both, "
                 "such as 0-10, or neither."
             )
         if self.number_decoding_format is not None:
-            number_range(self.number_decoding_format)
+            number_range(self.number_decoding_format)  # which refuses what is none
+
+    def generation_settings(self) -> dict[str, Any]:
+        """For `GenerationConfig`."""
+        sampling = ("temperature", "top_p") if self.do_sample else ()
+        return {name: getattr(self, name) for name in ("max_new_tokens", "num_beams", "do_sample", *sampling)}

@@ -12,8 +12,8 @@ from ..systems.registration import is_system
 from ..systems.under_adapter import rebuild, saved_system
 from ..trainers.checkpoints import list_checkpoints
 from .evaluation_arguments import EvaluationArguments
+from .model import auto_class_of
 from .model_names import check_model_name, loading
-from .systems.trained_as import auto_class_of
 
 
 def load_trained(args: EvaluationArguments) -> tuple[Any, Any]:

@@ -12,9 +12,8 @@ from ..trainers.checkpoints import holds_final_model, holds_state
 from ..trainers.interrupt import InterruptCallback
 from .data import load_data
 from .job import Job
-from .model import load_config
+from .model import check_start, load_config
 from .output_dir import claim_output_dir
-from .systems.trained_as import check_start
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,7 @@ from ...systems.trainer import NumberHeadTrainer
 from ...systems.xval.model import load_xval
 from ...systems.xval.text import NUM_TOKEN, XValEncoder, xval_tokenizer
 from ..job import Job
-from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
-from .trained_as import auto_class_of, system_name
+from ..model import Loaded, auto_class_of, load_model, load_tokenizer, lora_config, model_kwargs, system_name
 
 
 def build_xval_trainer(job: Job) -> NumberHeadTrainer:

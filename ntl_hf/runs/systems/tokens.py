@@ -13,8 +13,7 @@ from ...tokens.placed_digits import NumberTokens, has_number_tokens, number_toke
 from ...trainers import NTLSeq2SeqTrainer, NTLTrainer
 from ...trainers.checks import check_placed_digits
 from ..job import Job
-from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
-from .trained_as import auto_class_of, system_name
+from ..model import Loaded, auto_class_of, load_model, load_tokenizer, lora_config, model_kwargs, system_name
 
 
 def build_trainer(job: Job) -> NTLTrainer | NTLSeq2SeqTrainer:
