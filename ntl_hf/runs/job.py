@@ -45,10 +45,11 @@ class SystemArguments:
     rt_largest: float = 3e9
     rt_place_values: bool = False
     number_scaling: str | None = setting(None, choices=list(KINDS))
-    number_weight: float = setting(1.0, check_number)
+    number_weight: float = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_number("number_weight", self.number_weight)
         if len(self.rt_places) != 2:
             raise ValueError(f"`rt_places` is {self.rt_places}; give two places, such as -2 and 6.")
         options = {f"system: {name}": options for name, options in SYSTEM_OPTIONS.items()}

@@ -21,7 +21,8 @@ def setting(default: Any, check: Callable[[str, Any], None] | None = None, **met
 
     Args:
         default: its value where it is not set; a list is copied.
-        check: takes the field's name and value and raises `ValueError`; for `check_fields`.
+        check: takes the field's name and value and raises `ValueError`; for `check_fields`. Not for classes that a
+            parser reads: `argparse` would refuse it.
         metadata: for `argparse`, such as `choices`; `help` comes from the class's docstring, see `documented`.
     """
     metadata = {**({"check": check} if check else {}), **metadata}
