@@ -34,7 +34,7 @@ class RecipeParser(TrlParser):
             if flag.startswith("--") and flag not in known:
                 raise UsageError(f"unknown option {flag}.{did_you_mean(flag, known)}")
         if CONFIG not in argv:
-            return self._parse(argv)
+            return self.parse_recipe({}, "", argv)
         start = argv.index(CONFIG)
         if start + 1 == len(argv):
             raise UsageError(f"{CONFIG} needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
@@ -66,9 +66,6 @@ class RecipeParser(TrlParser):
             raise UsageError(f"{source}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}.")
         os.environ.update({str(name): str(value) for name, value in variables.items()})
         self.set_defaults_with_config(**recipe)
-        return self._parse(argv)
-
-    def _parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
         with as_usage_error(ValueError, TypeError, OSError):
             return self.parse_args_and_config(argv)
 

@@ -46,7 +46,11 @@ def build_regression_trainer(job: Job) -> NumberHeadTrainer:
     if system_name(job.config) == "regression_head":
         model = load_model(auto_class_of(job.config), job).model
     else:
-        model = _begin_regression(job, tokenizer)
+        values = (row["labels"] for row in job.train_dataset)
+        scaling = _make_scaling(job.system_args.number_scaling or "none", job.train_dataset, values)
+        set_seed(job.args.seed)
+        is_new = job.model_args.from_scratch
+        model = load_regression_head(job.model_name, tokenizer, scaling, from_scratch=is_new, **model_kwargs(job))
     peft_config: Any = get_peft_config(job.model_args)
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS
@@ -77,14 +81,6 @@ def _begin_xval(job: Job, tokenizer: Any) -> Loaded:
         **model_kwargs(job),
     )
     return Loaded(model, tokenizer, [num_id])
-
-
-def _begin_regression(job: Job, tokenizer: Any) -> Any:
-    values = (row["labels"] for row in job.train_dataset)
-    scaling = _make_scaling(job.system_args.number_scaling or "none", job.train_dataset, values)
-    set_seed(job.args.seed)
-    from_scratch = job.model_args.from_scratch
-    return load_regression_head(job.model_name, tokenizer, scaling, from_scratch=from_scratch, **model_kwargs(job))
 
 
 def _check_options(job: Job) -> None:

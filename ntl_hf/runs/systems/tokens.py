@@ -8,7 +8,6 @@ from ...data import TextEncoder, check_text_columns, right_padding_collator
 from ...systems.regression_transformer.model import load_regression_transformer
 from ...systems.regression_transformer.places import PlacedDigitEncoder, place_value_vocab
 from ...systems.regression_transformer.tokenizer import regression_transformer_tokenizer
-from ...tokens.number_vocab import NumberVocab
 from ...tokens.placed_digits import NumberTokens, has_number_tokens, number_token_ids
 from ...trainers import NTLSeq2SeqTrainer, NTLTrainer
 from ...trainers.checks import check_placed_digits
@@ -43,19 +42,16 @@ def trainer_arguments(loaded: Loaded, job: Job) -> dict[str, Any]:
     Raises:
         ValueError: a number loss that these tokens cannot have.
     """
-    number_vocab = _number_vocab(loaded.tokenizer, job)
+    check_placed_digits(job.args.get_ntl_config(), loaded.tokenizer)
+    number_vocab = None  # which leaves it to the trainer to find them in the tokenizer
+    if job.system_args.rt_place_values:
+        if job.args.ntl_weight == 0:
+            raise ValueError(
+                "`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two."
+            )
+        number_vocab = place_value_vocab(loaded.tokenizer, job.args.ntl_squash_factor)
     arguments = job.trainer_arguments(loaded.model, loaded.tokenizer, lora_config(loaded, job))
     return {**arguments, "number_vocab": number_vocab}
-
-
-def _number_vocab(tokenizer: Any, job: Job) -> NumberVocab | None:
-    """The number tokens of a trainer; None leaves it to find them in the tokenizer."""
-    check_placed_digits(job.args.get_ntl_config(), tokenizer)
-    if not job.system_args.rt_place_values:
-        return None
-    if job.args.ntl_weight == 0:
-        raise ValueError("`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two.")
-    return place_value_vocab(tokenizer, job.args.ntl_squash_factor)
 
 
 def _load_rt(job: Job, **kwargs: Any) -> Loaded:
