@@ -77,7 +77,7 @@ TASKS: dict[str, Task] = {
     "gsm8k": Task(
         lambda args, split, _: load_gsm8k(args.data_path, split, args.keep_annotations, args.clean_numbers),
         ("data_path", "keep_annotations", "clean_numbers"),
-        ANSWER_MARK,
+        answer_mark=ANSWER_MARK,
     ),
     "mathematics": Task(_mathematics, ("data_path", "modules", "max_rows_per_file", "streaming")),
     "arithmetic": Task(_arithmetic, ("data_path", "generator_seed", "generator_scale")),

@@ -13,7 +13,7 @@ from .redaction import redacted
 
 
 def _prefixed(each: Any) -> tuple[str, Any, Any]:
-    return PREFIX + each.name, each.type, setting(each.default, help=each.metadata["help"])
+    return PREFIX + each.name, each.type, setting(each.default, help=each.metadata.get("help", ""))
 
 
 class NTLArguments:
