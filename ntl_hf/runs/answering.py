@@ -97,15 +97,7 @@ def _make_decoder(
 ) -> NumberDecoder:
     """The decoder that the arguments ask for; `ValueError` for settings that it refuses."""
     formats = None if args.number_decoding_format is None else number_range(args.number_decoding_format)
-    # A missing leading space is easily overlooked, and leaves the model next to no probability for its answers.
-    known = frozenset(formats or ())
-    others = [text for text in rows["completion"][:] if known and text not in known]
-    if formats and others:
-        warnings.warn(
-            f"{len(others)} of {len(rows)} completions are none of the answers of `number_decoding_format`, such as "
-            f"{others[0]!r} beside {formats[0]!r}: is it the range, written as the completions are?"
-        )
-    return NumberDecoder(
+    decoder = NumberDecoder(
         model,
         tokenizer,
         candidates=args.number_decoding_candidates,
@@ -116,6 +108,15 @@ def _make_decoder(
         answer_mark=data_args.answer_mark,
         seed=args.seed,
     )
+    # A missing leading space is easily overlooked, and leaves the model next to no probability for its answers.
+    known = frozenset(formats or ())
+    others = [text for text in rows["completion"][:] if known and text not in known]
+    if formats and others:
+        warnings.warn(
+            f"{len(others)} of {len(rows)} completions are none of the answers of `number_decoding_format`, such as "
+            f"{others[0]!r} beside {formats[0]!r}: is it the range, written as the completions are?"
+        )
+    return decoder
 
 
 def _digits_only(args: EvaluationArguments) -> bool:
