@@ -12,12 +12,13 @@ from typing import Any
 
 from ..runs import debug
 from ..settings.recipe_files import CONFIG
-from ..settings.recipes import RecipeParser
+from ..settings.recipes import RecipeParser, fields_of
 from . import launch
-from .help import HelpFormatter, format_sections
+from .help import HelpFormatter
 
 HELP_ALL = "--help_all"
 _LOSS, _LOSS_TITLE = "ntl_", "number loss"
+_LONGEST_CHOICES = 40
 
 
 class CommandParser(RecipeParser):
@@ -39,53 +40,62 @@ class CommandParser(RecipeParser):
         launches: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(dataclass_types, formatter_class=HelpFormatter, **kwargs)
+        super().__init__(dataclass_types, **kwargs)
         self._sections, self._texts, self._launches = sections, texts or {}, launches
-        self.add_argument(HELP_ALL, action=_HelpAll)
-        self.usage = f"{self.prog} --config RECIPE [--OPTION VALUE ...]"
+
+    def parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
+        """As of `RecipeParser`, but for `--help_all`, which prints and exits."""
+        if HELP_ALL in argv:
+            sys.stdout.write(self.format_full_help())
+            self.exit()
+        return super().parse(argv)
 
     def format_help(self) -> str:
         """The essential options."""
         # The first of a name: `--no_tf32` and the like come later.
-        known = {action.dest: action for action in reversed(self._actions)}
-        shown = {title: [self._worded(known[name]) for name in names] for title, names in self._sections.items()}
-        of_run = self._run_options()
-        hidden = {argparse.SUPPRESS, *(action.dest for action in of_run)}
-        others = len(known.keys() - hidden) - sum(map(len, shown.values()))
-        return format_sections(self, {"this run": of_run, **shown}, f"{HELP_ALL} lists {others} more options.")
+        first = {action.dest: action for action in reversed(self._actions)}
+        shown = {title: [first[name] for name in names] for title, names in self._sections.items()}
+        # The one of transformers has the name of ours.
+        others = fields_of(self.dataclass_types) - {debug.FLAG.removeprefix("--")}
+        others -= {name for names in self._sections.values() for name in names}
+        return self._page(shown, f"{HELP_ALL} lists {len(others)} more options.")
 
     def format_full_help(self) -> str:
         """All options, by the class that has them, those of the number loss apart."""
-        sections = {"this run": self._run_options(), _LOSS_TITLE: []}
-        for cls in self.dataclass_types:
-            names = {each.name for each in fields(cls)}
-            of_class = [self._worded(action) for action in self._actions if action.dest in names]
-            sections[_LOSS_TITLE] += [action for action in of_class if action.dest.startswith(_LOSS)]
-            sections[cls.__name__] = [action for action in of_class if not action.dest.startswith(_LOSS)]
-        return format_sections(self, {title: actions for title, actions in sections.items() if actions})
+        class_of = {each.name: cls.__name__ for cls in self.dataclass_types for each in fields(cls)}
+        sections: dict[str, list[argparse.Action]] = {_LOSS_TITLE: []}
+        for action in self._actions:
+            if action.dest in class_of:
+                title = _LOSS_TITLE if action.dest.startswith(_LOSS) else class_of[action.dest]
+                sections.setdefault(title, []).append(action)
+        return self._page(sections)
+
+    def _page(self, sections: Mapping[str, Iterable[argparse.Action]], epilog: str | None = None) -> str:
+        """The help with these options, under these titles, and those of every run."""
+        usage = f"{self.prog} --config RECIPE [--OPTION VALUE ...]"
+        page = argparse.ArgumentParser(
+            self.prog, usage, self.description, epilog, formatter_class=HelpFormatter, add_help=False
+        )
+        run = page.add_argument_group("this run")
+        recipe = "a recipe: a file with the options below, `name: value` a line, or a name of `ntl-hf recipes`"
+        run.add_argument(CONFIG, metavar="FILE_OR_NAME", help=recipe)
+        run.add_argument(debug.FLAG, action="store_true", help=debug.HELP)
+        if self._launches:
+            run.add_argument(launch.CONFIG, metavar="FILE_OR_NAME", help=launch.HELP)
+        run.add_argument("-h", "--help", action="store_true", help="show the options used most, and exit")
+        run.add_argument(HELP_ALL, action="store_true", help="show all options, and exit")
+        for title, actions in sections.items():
+            page.add_argument_group(title)._group_actions.extend(map(self._worded, actions))
+        return page.format_help()
 
     def _worded(self, action: argparse.Action) -> argparse.Action:
+        """An option with one spelling (`HfArgumentParser` adds `--data-path` to `--data_path`) and few choices."""
         action = copy(action)
-        action.help = self._texts.get(action.dest, action.help)
+        action.option_strings = [name for name in action.option_strings if "-" not in name.lstrip("-")]
+        action.help = self._texts.get(action.dest, action.help or "")
+        choices = [str(choice) for choice in action.choices or ()]
+        if len(",".join(choices)) > _LONGEST_CHOICES:
+            action.metavar = "NAME"
+            missing = not all(choice in action.help for choice in choices)
+            action.help += f" One of: {', '.join(choices)}." if missing else ""
         return action
-
-    def _run_options(self) -> list[argparse.Action]:
-        """For the help alone: all but the last two are taken out of the words before the parser sees them."""
-        options = argparse.ArgumentParser(add_help=False)
-        recipe = "a recipe: a file with the options below, `name: value` a line, or a name of `ntl-hf recipes`"
-        options.add_argument(CONFIG, metavar="FILE_OR_NAME", help=recipe)
-        options.add_argument(debug.FLAG, action="store_true", help=debug.HELP)
-        if self._launches:
-            options.add_argument(launch.CONFIG, metavar="FILE_OR_NAME", help=launch.HELP)
-        options.add_argument("-h", "--help", action="store_true", help="show the options used most, and exit")
-        options.add_argument(HELP_ALL, action="store_true", help="show all options, and exit")
-        return options._actions
-
-
-class _HelpAll(argparse.Action):
-    def __init__(self, option_strings: Sequence[str], dest: str, **_: Any) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS)
-
-    def __call__(self, parser: Any, *_: Any) -> None:
-        sys.stdout.write(parser.format_full_help())
-        parser.exit()

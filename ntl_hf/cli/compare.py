@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..settings.errors import UsageError, as_usage_error, did_you_mean
-from .help import HelpFormatter, ScriptCommand, with_examples
+from .help import HelpFormatter, OneLineParser, ScriptCommand, with_examples
 from .terminal import make_console
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ _DESCRIPTION = with_examples(
     "ntl-hf compare --config compare.yaml --report_only",
 )
 _DEBUG = "a few steps on a few rows of one seed, into a new temporary folder unless --output_dir names one"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -52,8 +47,8 @@ def _run(argv: Sequence[str]) -> int:
 COMMAND = ScriptCommand("compare", "train variants on several seeds and report: --config compare.yaml", _run)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
         prog="ntl-hf compare", description=_DESCRIPTION, formatter_class=HelpFormatter, allow_abbrev=False
     )
     parser.add_argument(

@@ -2,13 +2,14 @@
 
 import argparse
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
+
+from ..settings.errors import UsageError
 
 # By the name of an option's type; whatever else there is, is written as text.
 _METAVARS = {"int": "N", "float": "X", "string_to_bool": "true|false"}
-_LONGEST_CHOICES = 40
 # Defaults that say nothing beside the help text.
 _SILENT = (None, False, "", argparse.SUPPRESS)
 
@@ -34,6 +35,13 @@ class ScriptCommand:
         return commands.add_parser(self.name, help=self.help, add_help=False)
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are `UsageError`s, which the command reports in one line, without a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. `{self.prog} --help` says more.")
+
+
 def with_examples(description: str, *examples: str) -> str:
     """A description for `HelpFormatter`, with command lines below, as they are."""
     return "\n".join([description, "", "examples:", *(f"  {example}" for example in examples)])
@@ -42,33 +50,18 @@ def with_examples(description: str, *examples: str) -> str:
 class HelpFormatter(argparse.HelpFormatter):
     """Wraps paragraphs, leaves indented lines alone, and keeps every option's line short.
 
-    An option has one spelling (`HfArgumentParser` adds `--data-path` to `--data_path`), the type of its value instead
-    of its name once more, its choices below where they are many, and its default where it has one.
+    An option has the type of its value instead of its name once more, and its default where it has one.
     """
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         wrapped = (line if line.startswith(" ") else textwrap.fill(line, width) for line in text.splitlines())
         return textwrap.indent("\n".join(wrapped), indent)
 
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        names = [name for name in action.option_strings if "-" not in name.lstrip("-")]
-        if not names or action.nargs == 0:
-            return ", ".join(names) or super()._format_action_invocation(action)
-        value = self._format_args(action, self._get_default_metavar_for_optional(action))
-        return f"{', '.join(names)} {value}"
-
-    def _metavar_formatter(self, action: argparse.Action, default_metavar: str) -> Any:
-        if action.metavar is None and _has_many_choices(action):
-            return lambda size: ("NAME",) * size
-        return super()._metavar_formatter(action, default_metavar)
-
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
         return _METAVARS.get(getattr(action.type, "__name__", ""), "TEXT")
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        if _has_many_choices(action) and not all(str(choice) in text for choice in action.choices or ()):
-            text += f" One of: {', '.join(map(str, action.choices or ()))}."
         says_it = "default" in text.lower()
         # Not `in`: 0 is a default that is worth telling, and equals False.
         if says_it or action.nargs == 0 or any(action.default is silent for silent in _SILENT):
@@ -83,22 +76,3 @@ class CommandsFormatter(HelpFormatter):
         super().__init__(prog, **kwargs)
         # argparse measures the names without their indentation, and gives the longest a line of its own.
         self._action_max_length = len("    quickstart")
-
-
-def format_sections(
-    parser: argparse.ArgumentParser, sections: Mapping[str, Iterable[argparse.Action]], epilog: str | None = None
-) -> str:
-    """The help of a parser with these options, under these titles, and no others."""
-    formatter = parser._get_formatter()
-    formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)
-    formatter.add_text(parser.description)
-    for title, actions in sections.items():
-        formatter.start_section(title)
-        formatter.add_arguments(actions)
-        formatter.end_section()
-    formatter.add_text(epilog)
-    return formatter.format_help()
-
-
-def _has_many_choices(action: argparse.Action) -> bool:
-    return action.choices is not None and len(",".join(map(str, action.choices))) > _LONGEST_CHOICES

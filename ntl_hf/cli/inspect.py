@@ -12,7 +12,6 @@ from .help import HelpFormatter, with_examples
 from .terminal import make_console
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from ..tokens.number_vocab import NumberVocab
@@ -52,18 +51,19 @@ def run(args: argparse.Namespace) -> int:
         UsageError: there is no such tokenizer, or it cannot be loaded.
     """
     _check_path(args.tokenizer)
-    import transformers
-
     from ..tokens.vocab_report import report_vocab
 
-    transformers.logging.set_verbosity_error()
-    tokenizer = _load(args.tokenizer, args.gguf_file)
-    report = report_vocab(tokenizer, digits_only=not args.multi_digit)
+    report = report_vocab(_load(args.tokenizer, args.gguf_file), digits_only=not args.multi_digit)
     console = make_console()
-    _print_summary(console, report, _logits(args))
-    console.print(_number_table(report.numbers, args.show))
-    if report.left_out:
-        console.print(_left_out_table(report.left_out, args.show))
+    summary = {
+        "tokenizer": f"{report.name}, {report.size:,} tokens",
+        "model": _describe_logits(_logits(args), report.size),
+        **{f"'{text}'": "  ".join(map(_visible, tokens)) for text, tokens in report.samples.items()},
+    }
+    for name, text in summary.items():
+        console.print(f"{name:>10}  {text}", markup=False, soft_wrap=True)
+    for table in _tables(report, args.show):
+        console.print(table)
     for warning in report.warnings:
         print(f"ntl-hf: warning: {warning}", file=sys.stderr)
     if report.problem:
@@ -78,10 +78,11 @@ def _positive(text: str) -> int:
 
 
 def _load(path: str, gguf_file: str | None) -> Any:
-    from transformers import AutoTokenizer
+    import transformers
 
+    transformers.logging.set_verbosity_error()
     try:
-        return AutoTokenizer.from_pretrained(path, **({"gguf_file": gguf_file} if gguf_file else {}))
+        return transformers.AutoTokenizer.from_pretrained(path, **({"gguf_file": gguf_file} if gguf_file else {}))
     # Files of all kinds are parsed by several libraries; the tokenizers library raises plain `Exception`.
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
@@ -115,16 +116,6 @@ def _logits(args: argparse.Namespace) -> int | None:
         return None
 
 
-def _print_summary(console: "Console", report: "VocabReport", logits: int | None) -> None:
-    lines = {
-        "tokenizer": f"{report.name}, {report.size:,} tokens",
-        "model": _describe_logits(logits, report.size),
-        **{f"'{text}'": "  ".join(map(_visible, tokens)) for text, tokens in report.samples.items()},
-    }
-    for name, text in lines.items():
-        console.print(f"{name:>10}  {text}", markup=False, soft_wrap=True)
-
-
 def _describe_logits(logits: int | None, size: int) -> str:
     if logits is None:
         return "number of logits unknown, no configuration was read"
@@ -135,14 +126,19 @@ def _describe_logits(logits: int | None, size: int) -> str:
     return f"{logits:,} logits, {size - logits:,} fewer than the tokenizer has tokens: resize the model"
 
 
-def _number_table(numbers: "NumberVocab | None", show: int) -> "Table":
+def _tables(report: "VocabReport", show: int) -> "Iterator[Table]":
     from ..evaluation.table import rich_table
 
-    title, style = f"{len(numbers or ()):,} number tokens", {"title_justify": "left"}
-    if numbers is None or len(numbers.values.unique()) <= _MOST_VALUES:
-        rows = _rows_by_value(numbers, show) if numbers else ()
-        return rich_table(title, ("value", "tokens", "ids"), rows, **style)
-    return rich_table(title, ("digits", "count", "values", "tokens (ids)"), _rows_by_length(numbers, show), **style)
+    numbers, style = report.numbers, {"title_justify": "left"}
+    title = f"{len(numbers or ()):,} number tokens"
+    if numbers is not None and len(numbers.values.unique()) > _MOST_VALUES:
+        header = ("digits", "count", "values", "tokens (ids)")
+        yield rich_table(title, header, _rows_by_length(numbers, show), **style)
+    else:
+        yield rich_table(title, ("value", "tokens", "ids"), _rows_by_value(numbers, show) if numbers else (), **style)
+    if report.left_out:
+        title = "tokens with digits that do not count"
+        yield rich_table(title, ("reason", "count", "examples"), _rows_left_out(report.left_out, show), **style)
 
 
 def _rows_by_value(numbers: "NumberVocab", show: int) -> Iterator[tuple[str, ...]]:
@@ -166,16 +162,10 @@ def _grouped(numbers: "NumberVocab", key: Any) -> list[tuple[Any, list[tuple[str
     return sorted(groups.items())
 
 
-def _left_out_table(left_out: dict[str, list[str]], show: int) -> "Table":
-    from ..evaluation.table import rich_table
-
+def _rows_left_out(left_out: dict[str, list[str]], show: int) -> Iterator[tuple[str, ...]]:
     hints = {"several digits": "several digits (needs --multi_digit)"}
-    rows = (
-        (hints.get(reason, reason), f"{len(tokens):,}", _examples([_visible(token) for token in tokens], show))
-        for reason, tokens in left_out.items()
-    )
-    title = "tokens with digits that do not count"
-    return rich_table(title, ("reason", "count", "examples"), rows, title_justify="left")
+    for reason, tokens in left_out.items():
+        yield hints.get(reason, reason), f"{len(tokens):,}", _examples([_visible(token) for token in tokens], show)
 
 
 def _examples(texts: Sequence[str], show: int) -> str:

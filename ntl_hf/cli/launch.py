@@ -36,17 +36,16 @@ def split_options(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     Raises:
         UsageError: an option without its value, or without `--accelerate_config`.
     """
-    words = list(argv)
     found: dict[str, str] = {}
     rest: list[str] = []
-    while words:
-        word = words.pop(0)
+    words = iter(argv)
+    for word in words:
         if word not in OPTIONS:
             rest.append(word)
-        elif not words or words[0].startswith("--"):
+        elif (value := next(words, "--")).startswith("--"):
             raise UsageError(f"{word} needs a value.")
         else:
-            found[word] = words.pop(0)
+            found[word] = value
     if found and CONFIG not in found:
         raise UsageError(f"{next(iter(found))} is for several processes: name an {CONFIG}, {_names()}.")
     return found, rest
@@ -65,6 +64,8 @@ def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
     """
     path = find_config(options[CONFIG])
     config = _load(path)
+    for option, value in options.items():
+        setattr(config, option.removeprefix("--"), value)  # as accelerate does it, later
     _check(config, path, options)
     from accelerate.commands.launch import launch_command_parser
 
@@ -72,7 +73,7 @@ def launch(command: str, options: dict[str, str], argv: Sequence[str]) -> int:
     args = launch_command_parser().parse_args(
         ["--config_file", str(path), *words, "-m", "ntl_hf.cli.main", command, *argv]
     )
-    if _number("num_machines", config, path, options) == 1 and not _names_port(config, options):
+    if int(config.num_machines) == 1 and config.main_process_port is None:
         # Else it is 29500 where that is free at a first look, and two commands that start at once both take it.
         # Standalone processes meet at a port that the system has picked and that stays open from then on; the 0 keeps
         # accelerate from looking at, and warning of, another.
@@ -128,9 +129,9 @@ def _check(config: "ClusterConfig", path: Path, options: dict[str, str]) -> None
     processes = _number("num_processes", config, path, options)
     if kind == "NO" and processes > 1:
         raise UsageError(f"{path} starts one process, not {processes}; take another configuration, such as `ddp`.")
-    if machines > 1 and not (options.get("--main_process_ip") or config.main_process_ip):
+    if machines > 1 and not config.main_process_ip:
         raise UsageError(f"{machines} machines need --main_process_ip, the address of the first one.")
-    if _names_port(config, options):
+    if config.main_process_port is not None:
         _number("main_process_port", config, path, options)
     if not config.use_cpu and kind != "NO":
         _check_devices(-(-processes // machines), config.gpu_ids, path)
@@ -165,20 +166,14 @@ def _check_devices(processes: int, gpu_ids: Any, path: Path) -> None:
 
 
 def _number(name: str, config: "ClusterConfig", path: Path, options: dict[str, str]) -> int:
-    """A whole number, 1 or more: the option of that name, or what the file has."""
-    option = f"--{name}"
-    text = options.get(option, str(getattr(config, name)))
+    """A whole number, 1 or more, of the options or the file."""
+    option, text = f"--{name}", str(getattr(config, name))
     if option not in options and text == "-1":  # accelerate's own default
         raise UsageError(f"{path} does not say how many processes to start: add {option} N.")
     if not text.isdecimal() or int(text) < 1:
         where = option if option in options else f"{path}: `{name}`"
         raise UsageError(f"{where} is {text}; it must be a whole number, 1 or more.")
     return int(text)
-
-
-def _names_port(config: "ClusterConfig", options: dict[str, str]) -> bool:
-    """Whether the user has chosen the port at which the processes meet."""
-    return config.main_process_port is not None or "--main_process_port" in options
 
 
 def _run_here(args: Any) -> int:

@@ -63,14 +63,20 @@ def run_copy(args: argparse.Namespace) -> int:
     Raises:
         UsageError: there is no such recipe, the file is there already, or it cannot be written.
     """
-    source = _find(args.name)
+    # One of ours, whatever files of that path there are, or a configuration of accelerate.
+    source = recipe_files.FOLDER / f"{args.name.removesuffix('.yaml')}.yaml"
+    if source not in recipe_files.FOLDER.glob("*/*.yaml"):
+        raise UsageError(f"{args.name}: {recipe_files.unknown(args.name)}")
     text = source.read_text(encoding="utf-8")
     if str(args.file) == "-":
         print(text, end="")
         return 0
+    copy = shlex.quote(str(args.file))
+    usage = f"sft --accelerate_config {copy} --config RECIPE"
     if source.parent != recipe_files.ACCELERATE:
+        usage = f"{recipe_files.command_of(source)} --config {copy}"
         # Its second line says how to run it.
-        text = text.replace(f"--config {recipe_files.display_name(source)}\n", f"--config {_quoted(args.file)}\n", 1)
+        text = text.replace(f"--config {recipe_files.display_name(source)}\n", f"--config {copy}\n", 1)
     try:
         args.file.parent.mkdir(parents=True, exist_ok=True)
         with args.file.open("x", encoding="utf-8") as file:
@@ -79,24 +85,5 @@ def run_copy(args: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename} is there already; name another file.") from error
     except OSError as error:
         raise UsageError(f"cannot write {args.file}: {error.strerror}.") from error
-    print(f"Written: {args.file}. Run it with: {_usage(source, args.file)}")
+    print(f"Written: {args.file}. Run it with: ntl-hf {usage}")
     return 0
-
-
-def _find(name: str) -> Path:
-    """A recipe of ours, whatever files of that path there are, or a configuration of accelerate."""
-    modes = {f"accelerate/{path.stem}": path for path in recipe_files.ACCELERATE.glob("*.yaml")}
-    path = recipe_files.own_recipe(name) or modes.get(name.removesuffix(".yaml"))
-    if path is None:
-        raise UsageError(f"{name}: {recipe_files.unknown(name)}")
-    return path
-
-
-def _usage(source: Path, file: Path) -> str:
-    if source.parent == recipe_files.ACCELERATE:
-        return f"ntl-hf sft --accelerate_config {_quoted(file)} --config RECIPE"
-    return f"ntl-hf {recipe_files.command_of(source)} --config {_quoted(file)}"
-
-
-def _quoted(file: Path) -> str:
-    return shlex.quote(str(file))

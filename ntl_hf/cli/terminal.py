@@ -18,14 +18,13 @@ def make_console(*, stderr: bool = False, width_of_pipes: int | None = None) -> 
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    console = Console(
+    return Console(
         stderr=stderr,
         width=None if stream.isatty() else width_of_pipes,
         # `NO_COLOR` alone would leave bold and dim.
         color_system=None if os.environ.get("NO_COLOR") else "auto",
         highlight=False,
     )
-    return console
 
 
 def no_bars_in_pipes() -> None:

@@ -1,12 +1,15 @@
 """`ntl-hf sft` and `ntl-hf train`: a recipe and overrides in, a trained model out."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 from ..runs import debug
 from ..settings.errors import as_usage_error
+from ..settings.recipe_files import CONFIG, display_name, split_flags
 from .help import ScriptCommand, with_examples
 from .terminal import no_bars_in_pipes
 
@@ -26,6 +29,8 @@ _SECTIONS = {
         *("resume_from_checkpoint", "report_to", "seed"),
     ),
 }
+# What tells `ntl-hf evaluate` of the data as well.
+_DATA = ("--task", "--data_path", "--dataset_name", "--dataset_config")
 _TEXTS = {
     "model_name_or_path": "Hub id or local folder of the model.",
     "use_peft": "Train a LoRA adapter.",
@@ -57,9 +62,21 @@ def _run(name: str, description: str, argv: Sequence[str]) -> int:
         with as_usage_error(ValueError, OSError):
             stack.enter_context(exclusive_output_dir(args))
             trainer = script.build_trainer(*arguments)
-        train(trainer)
+        is_finished = train(trainer)
     trainer.accelerator.end_training()
+    if is_finished and trainer.is_world_process_zero():
+        print(_next_step(str(args.output_dir), argv))
     return 0
+
+
+def _next_step(folder: str, argv: Sequence[str]) -> str:
+    """Where the model is, and the command that scores it on the data of the same recipe."""
+    words = split_flags(argv)
+    typed = {word: words[i + 1] for i, word in enumerate(words[:-1]) if word in (CONFIG, *_DATA)}
+    if CONFIG in typed:
+        typed[CONFIG] = display_name(Path(typed[CONFIG]))
+    data = [word for pair in typed.items() for word in pair]
+    return f"Saved in {folder}. Score it: {shlex.join(['ntl-hf', 'evaluate', '--model_name_or_path', folder, *data])}"
 
 
 _SFT = with_examples(

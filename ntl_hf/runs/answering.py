@@ -2,17 +2,17 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from tqdm.auto import tqdm
 
 from ..data import TextEncoder
 from ..decoding import NumberDecoder, NumberPrediction, number_range
+from ..decoding.batches import longest_first
 from ..decoding.generate import generate_answers, generation_config, pad_prompts
 from ..evaluation.teacher_forced import TokenSums, teacher_forced_sums
 from ..settings.config import FILE_NAME, NTLConfig
@@ -25,7 +25,7 @@ from ..tokens.number_vocab import NumberVocab
 from ..tokens.placed_digits import has_number_tokens
 from .data import DataArguments
 from .evaluation_arguments import RISK_OF, EvaluationArguments
-from .systems.trained_as import system_name
+from .model import system_name
 
 # Of a model that has diverged.
 _UNREADABLE = "nan"
@@ -77,61 +77,46 @@ def _in_tokens(
     vocab = NumberVocab.from_tokenizer(tokenizer, _digits_only(args))
     prompts, encoded = encoder.encode_prompts(rows["prompt"][:]), encoder.encode(rows)
     config = generation_config(model, tokenizer, **args.generation_settings())
-    decoder = _make_decoder(model, tokenizer, data_args, args)
-    _warn_of_other_formats(rows, decoder)
+    risk = RISK_OF[args.number_decoding]
+    decoder = None if risk is None else _make_decoder(model, tokenizer, rows, data_args, args)
     size = args.per_device_eval_batch_size
     return Answering(
         texts=lambda: generate_answers(model, tokenizer, prompts, size, config),
         answer_mark=data_args.answer_mark,
-        decoded=lambda: _decode(decoder, prompts, args),
+        decoded=lambda: (
+            [each.predict(risk, args.number_decoding_snap) for each in decoder.distributions(prompts)]
+            if decoder and risk
+            else []
+        ),
         sums=lambda: teacher_forced_sums(model, tokenizer, encoded, vocab, size),
     )
 
 
 def _make_decoder(
-    model: Any, tokenizer: Any, data_args: DataArguments, args: EvaluationArguments
-) -> NumberDecoder | None:
-    """The decoder that the arguments ask for, if any; `ValueError` for settings that it refuses."""
-    if args.number_decoding == "none":
-        return None
-    formats = args.number_decoding_format
-    return NumberDecoder(
+    model: Any, tokenizer: Any, rows: Dataset, data_args: DataArguments, args: EvaluationArguments
+) -> NumberDecoder:
+    """The decoder that the arguments ask for; `ValueError` for settings that it refuses."""
+    formats = None if args.number_decoding_format is None else number_range(args.number_decoding_format)
+    decoder = NumberDecoder(
         model,
         tokenizer,
         candidates=args.number_decoding_candidates,
         num_candidates=args.number_decoding_num,
-        formats=None if formats is None else number_range(formats),
+        formats=formats,
         max_new_tokens=args.max_new_tokens,
         batch_size=args.per_device_eval_batch_size,
         answer_mark=data_args.answer_mark,
         seed=args.seed,
     )
-
-
-def _warn_of_other_formats(rows: Dataset, decoder: NumberDecoder | None) -> None:
-    """Warn where the completions are no answers of the format.
-
-    A missing leading space is easily overlooked, and leaves the model next to no probability for its answers.
-    """
-    if decoder is None or decoder.formats is None:
-        return
-    known = set(decoder.formats)
-    others = [text for text in rows["completion"][:] if text not in known]
-    if others:
+    # A missing leading space is easily overlooked, and leaves the model next to no probability for its answers.
+    known = frozenset(formats or ())
+    others = [text for text in rows["completion"][:] if known and text not in known]
+    if formats and others:
         warnings.warn(
             f"{len(others)} of {len(rows)} completions are none of the answers of `number_decoding_format`, such as "
-            f"{others[0]!r} beside {decoder.formats[0]!r}: is it the range, written as the completions are?"
+            f"{others[0]!r} beside {formats[0]!r}: is it the range, written as the completions are?"
         )
-
-
-def _decode(
-    decoder: NumberDecoder | None, prompts: list[list[int]], args: EvaluationArguments
-) -> list[NumberPrediction]:
-    """One prediction a row; none at all without a decoder."""
-    risk = RISK_OF[args.number_decoding]
-    if decoder is None or risk is None:
-        return []
-    return [each.predict(risk, args.number_decoding_snap) for each in decoder.distributions(prompts)]
+    return decoder
 
 
 def _digits_only(args: EvaluationArguments) -> bool:
@@ -165,8 +150,10 @@ def _of_xval(
 
     def texts() -> list[str]:
         texts = [""] * len(prompts)
-        for indices, batch in _xval_batches(model, tokenizer, prompts, args.per_device_eval_batch_size):
-            ids, numbers = generate_with_numbers(model, **batch, generation_config=config)
+        lengths = [len(prompt["input_ids"]) for prompt in prompts]
+        for indices in longest_first(lengths, args.per_device_eval_batch_size, "Generating"):
+            inputs = _xval_inputs(model, tokenizer, [prompts[i] for i in indices])
+            ids, numbers = generate_with_numbers(model, **inputs, generation_config=config)
             for i, row_ids, row_numbers in zip(indices, ids.tolist(), numbers.tolist(), strict=True):
                 pairs = zip(row_ids, row_numbers, strict=True)
                 values = [number for token_id, number in pairs if token_id == model.config.num_token_id]
@@ -177,16 +164,9 @@ def _of_xval(
     return Answering(texts, data_args.answer_mark)
 
 
-def _xval_batches(
-    model: Any, tokenizer: Any, prompts: list[Any], size: int
-) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
-    """Prompts of similar length, the longest first: which rows, and the model's inputs."""
-    order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]["input_ids"]))
-    for start in tqdm(range(0, len(order), size), desc="Generating", unit="batch"):
-        indices = order[start : start + size]
-        batch = pad_prompts(model, tokenizer, [prompts[i]["input_ids"] for i in indices])
-        values = torch.ones(batch["input_ids"].shape)
-        for row, i in enumerate(indices):
-            # Where the text is, on whichever side the padding may be.
-            values[row, batch["attention_mask"][row].bool()] = torch.tensor(prompts[i]["number_values"])
-        yield indices, {name: value.to(model.device) for name, value in {**batch, "number_values": values}.items()}
+def _xval_inputs(model: Any, tokenizer: Any, prompts: list[Any]) -> dict[str, torch.Tensor]:
+    batch = pad_prompts(model, tokenizer, [prompt["input_ids"] for prompt in prompts])
+    values = torch.ones(batch["input_ids"].shape)
+    # Where the text is, on whichever side the padding may be.
+    values[batch["attention_mask"].bool()] = torch.tensor([v for prompt in prompts for v in prompt["number_values"]])
+    return {name: value.to(model.device) for name, value in {**batch, "number_values": values}.items()}

@@ -1,104 +1,74 @@
 """The data of a recipe: its arguments, and the rows of a task or of any data set with columns that fit."""
 
 import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datasets import Dataset, IterableDataset
 
 from ..data import is_data_file, load_named, map_columns, read_targets
 from ..data.text_columns import as_texts
+from ..settings.checks import check_belonging, documented, setting
 from .tasks import TASKS
 
 
+@documented
 @dataclass
 class DataArguments:
-    """What to train on: a task that ntl_hf knows, or any data set with the columns that the trainer takes."""
+    r"""What to train on: a task that ntl_hf knows, or any data set with the columns that the trainer takes.
 
-    task: str | None = field(
-        default=None,
-        metadata={
-            "help": "A data set by name: 'gsm8k'; 'mathematics' (DeepMind Mathematics v1.0); 'arithmetic' (its module "
-            "arithmetic__add_sub_multiple, 33,333 rows of each level, or generated in its form); 'multiplication' (1 "
-            "to 6 digits a factor, generated); 'calculations' (sums, differences, products in one width, generated); "
-            "'readings' (noisy values of small expressions, generated); 'ratings' (reviews with a score from 0 to 10, "
-            "generated); 'rjokes'; 'multirc'; 'cnn_dailymail' (no numbers, a control).",
-            "choices": list(TASKS),
-        },
-    )
-    data_path: str | None = field(
-        default=None,
-        metadata={
-            "help": "Local folder of the task. gsm8k: train.jsonl and test.jsonl, default the hub; mathematics: "
-            "train-easy, train-medium, train-hard, interpolate and extrapolate; arithmetic: the same, default "
-            "generated; rjokes: train.tsv, dev.tsv and test.tsv (or .gz); multirc: train.jsonl and val.jsonl, default "
-            "the hub; cnn_dailymail: a file a split with 'article' and 'highlights', default the hub."
-        },
-    )
-    keep_annotations: bool = field(
-        default=False, metadata={"help": "gsm8k: keep the calculator annotations, such as <<48/2=24>>."}
-    )
-    clean_numbers: bool = field(
-        default=False,
-        metadata={"help": "gsm8k: the paper's number-cleaned form: 1,250 and 1 250 become 1250, .5 becomes 0.5."},
-    )
-    modules: list[str] | None = field(
-        default=None,
-        metadata={
-            "help": "mathematics: the modules by name, such as arithmetic__mul, or 'paper', the paper's 13 (of "
-            "extrapolate, its 7). Default: all."
-        },
-    )
-    max_rows_per_file: int | None = field(
-        default=None, metadata={"help": "mathematics: rows of each module and level. Default: all."}
-    )
-    streaming: bool = field(
-        default=False,
-        metadata={
-            "help": "mathematics: read the training rows while training, and keep no copy on disk; needs `max_steps`."
-        },
-    )
-    numeric_only: bool = field(
-        default=False, metadata={"help": "multirc: only the questions whose right answers are one number."}
-    )
-    generator_seed: int = field(
-        default=0,
-        metadata={"help": "arithmetic, multiplication, calculations, readings, ratings: the seed of generated rows."},
-    )
-    generator_scale: str = field(
-        default="full",
-        metadata={
-            "help": "arithmetic, generated: 'full', as DeepMind's module, or 'small': one operation on two numbers, "
-            "which a small model learns in minutes."
-        },
-    )
-    dataset_name: str | None = field(
-        default=None,
-        metadata={
-            "help": "Hub id, folder or file (CSV, TSV, JSON lines, parquet) of a data set with 'prompt' and "
-            "'completion', 'text' or, for sft, 'messages', or with others that `columns` names."
-        },
-    )
-    dataset_config: str | None = field(default=None, metadata={"help": "Configuration of `dataset_name`."})
-    columns: dict[str, str] | str | None = field(
-        default=None,
-        metadata={
-            "help": "dataset_name: where 'prompt', 'completion', 'text' and 'target' come from: a column each, or a "
-            "text with columns in braces. On the command line as JSON: "
-            '\'{"prompt": "Question: {q}\\nAnswer:", "completion": " {a}", "target": "a"}\'.'
-        },
-    )
-    answer_mark: str | None = field(
-        default=None,
-        metadata={
-            "help": "What the final answer stands after in a completion. Default: the task's own, '####' for gsm8k; "
-            "without one, the completion is the answer."
-        },
-    )
-    dataset_train_split: str = field(default="train", metadata={"help": "Split to train on."})
-    dataset_test_split: str = field(default="test", metadata={"help": "Split to evaluate on."})
-    max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first rows only."})
-    max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate on the first rows only."})
+    Attributes:
+        task: A data set by name: 'gsm8k'; 'mathematics' (DeepMind Mathematics v1.0); 'arithmetic' (its module
+            arithmetic__add_sub_multiple, 33,333 rows of each level, or generated in its form); 'multiplication' (1 to
+            6 digits a factor, generated); 'calculations' (sums, differences, products in one width, generated);
+            'readings' (noisy values of small expressions, generated); 'ratings' (reviews with a score from 0 to 10,
+            generated); 'rjokes'; 'multirc'; 'cnn_dailymail' (no numbers, a control).
+        data_path: Local folder of the task. gsm8k: train.jsonl and test.jsonl, default the hub; mathematics:
+            train-easy, train-medium, train-hard, interpolate and extrapolate; arithmetic: the same, default generated;
+            rjokes: train.tsv, dev.tsv and test.tsv (or .gz); multirc: train.jsonl and val.jsonl, default the hub;
+            cnn_dailymail: a file a split with 'article' and 'highlights', default the hub.
+        keep_annotations: gsm8k: keep the calculator annotations, such as <<48/2=24>>.
+        clean_numbers: gsm8k: the paper's number-cleaned form: 1,250 and 1 250 become 1250, .5 becomes 0.5.
+        modules: mathematics: the modules by name, such as arithmetic__mul, or 'paper', the paper's 13 (of extrapolate,
+            its 7). Default: all.
+        max_rows_per_file: mathematics: rows of each module and level. Default: all.
+        streaming: mathematics: read the training rows while training, and keep no copy on disk; needs `max_steps`.
+        numeric_only: multirc: only the questions whose right answers are one number.
+        generator_seed: arithmetic, multiplication, calculations, readings, ratings: the seed of generated rows.
+        generator_scale: arithmetic, generated: 'full', as DeepMind's module, or 'small': one operation on two numbers,
+            which a small model learns in minutes.
+        dataset_name: Hub id, folder or file (CSV, TSV, JSON lines, parquet) of a data set with 'prompt' and
+            'completion', 'text' or, for sft, 'messages', or with others that `columns` names.
+        dataset_config: Configuration of `dataset_name`.
+        columns: dataset_name: where 'prompt', 'completion', 'text' and 'target' come from: a column each, or a text
+            with columns in braces. On the command line as JSON: '{"prompt": "Question: {q}\nAnswer:", "completion": "
+            {a}", "target": "a"}'.
+        answer_mark: What the final answer stands after in a completion. Default: the task's own, '####' for gsm8k;
+            without one, the completion is the answer.
+        dataset_train_split: Split to train on.
+        dataset_test_split: Split to evaluate on.
+        max_train_samples: Train on the first rows only.
+        max_eval_samples: Evaluate on the first rows only.
+    """
+
+    task: str | None = setting(None, choices=list(TASKS))
+    data_path: str | None = None
+    keep_annotations: bool = False
+    clean_numbers: bool = False
+    modules: list[str] | None = None
+    max_rows_per_file: int | None = None
+    streaming: bool = False
+    numeric_only: bool = False
+    generator_seed: int = 0
+    generator_scale: str = "full"
+    dataset_name: str | None = None
+    dataset_config: str | None = None
+    columns: dict[str, str] | str | None = None
+    answer_mark: str | None = None
+    dataset_train_split: str = "train"
+    dataset_test_split: str = "test"
+    max_train_samples: int | None = None
+    max_eval_samples: int | None = None
 
     def __post_init__(self) -> None:
         # A recipe with one module reads better without the brackets.
@@ -159,13 +129,12 @@ def _load_split(data_args: DataArguments, split: str, limit: int | None) -> Any:
 
 
 def _load_named(data_args: DataArguments, split: str, limit: int | None) -> Dataset:
-    name = str(data_args.dataset_name)
-    dataset = _first(load_named(name, data_args.dataset_config, split), limit)
-    if data_args.columns is not None:
-        if not isinstance(data_args.columns, dict) or not data_args.columns:
+    name, columns = str(data_args.dataset_name), data_args.columns
+    dataset, source = _first(load_named(name, data_args.dataset_config, split), limit), f"{name}, split '{split}'"
+    if columns is not None:
+        if not isinstance(columns, dict) or not columns:
             raise ValueError("`columns` must be names and columns, such as `prompt: question` on a line of its own.")
-        return map_columns(dataset, data_args.columns, f"{name}, split '{split}'")
-    source = f"{name}, split '{split}'"
+        return map_columns(dataset, columns, source)
     texts = [column for column in ("prompt", "completion", "text", "messages") if column in dataset.column_names]
     # A text beside a prompt and its completion is not read.
     texts = texts[:2] if texts[:2] == ["prompt", "completion"] else texts
@@ -178,31 +147,15 @@ def _first(dataset: Dataset, limit: int | None) -> Dataset:
 
 def _check_arguments(data_args: DataArguments) -> None:
     """Raise `ValueError` for arguments that contradict each other, before anything is read."""
-    _check_source(data_args)
-    _check_options(data_args)
-    _check_limits(data_args)
-
-
-def _check_source(data_args: DataArguments) -> None:
     if (data_args.task is None) == (data_args.dataset_name is None):
         raise ValueError("Name the data: either `task: gsm8k` or `dataset_name: HUB_ID_OR_FOLDER`.")
     if data_args.task is not None and data_args.task not in TASKS:
         raise ValueError(f"`task` must be one of {', '.join(TASKS)}, not '{data_args.task}'.")
     if data_args.data_path is not None and data_args.task is None:
         raise ValueError("`data_path` is the folder of a `task`; give a data set's folder as `dataset_name`.")
-
-
-def _check_options(data_args: DataArguments) -> None:
-    """Options of another task are refused, not passed over: whoever sets one expects it to act."""
-    allowed = TASKS[data_args.task].options if data_args.task else ("columns", "dataset_config")
-    defaults = {each.name: each.default for each in fields(data_args)}
-    for name in ("columns", "dataset_config", *dict.fromkeys(o for task in TASKS.values() for o in task.options)):
-        if getattr(data_args, name) != defaults[name] and name not in allowed:
-            owners = [f"`task: {task}`" for task, entry in TASKS.items() if name in entry.options]
-            raise ValueError(f"`{name}` is an option of {' and '.join(owners) or '`dataset_name`'}; remove it.")
-
-
-def _check_limits(data_args: DataArguments) -> None:
+    options = {f"task: {name}": task.options for name, task in TASKS.items()}
+    chosen = "dataset_name" if data_args.task is None else f"task: {data_args.task}"
+    check_belonging(data_args, chosen, {"dataset_name": ("columns", "dataset_config"), **options})
     for name in ("max_train_samples", "max_eval_samples"):
         limit = getattr(data_args, name)
         if limit is not None and limit < 1:

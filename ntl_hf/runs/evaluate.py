@@ -12,7 +12,6 @@ from transformers import set_seed
 
 from ..data import final_answer
 from ..data.number_text import answer_number
-from ..decoding import NumberPrediction
 from ..evaluation import Score, check_libraries, number_right, score_answers, score_decoded, to_json
 from ..evaluation.answers import decoded_columns
 from ..evaluation.harness import RESULTS, HarnessTasks, prepare_tasks, run_tasks, write_results
@@ -69,7 +68,11 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
     model.to(accelerator or torch.device("cpu"))
     if accelerator is None:
         warn_of_slow_dtypes(dtypes_of(model))
-    _make_free(folder)
+    # Before anything is generated: a folder that cannot be written is an error now.
+    folder.mkdir(parents=True, exist_ok=True)
+    # Of an evaluation that this one replaces.
+    for name in (METRICS_FILE, RESULTS, PREDICTIONS_FILE):
+        (folder / name).unlink(missing_ok=True)
     set_seed(args.seed)
     texts = answering.texts()
     answers = [final_answer(text, answering.answer_mark) for text in texts]
@@ -81,11 +84,24 @@ def run(data_args: DataArguments, args: EvaluationArguments) -> Evaluation:
         pairs = zip(predictions, decoded, strict=True)
         _write_predictions(folder, [{**line, **decoded_columns(number)} for line, number in pairs])
     sums = answering.sums()
-    evaluation = _report(folder, rows, texts, answers, decoded, sums, data_args, args)
+    bootstrap: dict[str, Any] = {"confidence": args.confidence, "resamples": args.resamples, "seed": args.seed}
+    targets = _targets(rows)
+    scores = {
+        **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
+        **(score_decoded(decoded, targets, **bootstrap) if decoded and targets is not None else {}),
+        **({} if sums is None else score_sums(sums, **bootstrap)),
+    }
+    evaluation = Evaluation(scores, _content(len(rows), scores, sums, data_args, args), folder)
+    # Last: its being there says that all is.
+    (folder / METRICS_FILE).write_text(json.dumps(evaluation.content, indent=2) + "\n", encoding="utf-8")
     if tasks is None:
         return evaluation
     # Last, because the harness sets seeds of its own: our metrics are the same with it and without.
-    return replace(evaluation, lm_eval=_run_harness(tasks, model, tokenizer, folder, data_args, args))
+    sizes = {"batch_size": args.per_device_eval_batch_size, "max_new_tokens": args.max_new_tokens}
+    results = run_tasks(tasks, model, tokenizer, **sizes, limit=data_args.max_eval_samples)
+    results = {"model": redacted(args.model_name_or_path), **results}
+    write_results(folder, results)
+    return replace(evaluation, lm_eval=results)
 
 
 def _harness_tasks(data_args: DataArguments, args: EvaluationArguments) -> HarnessTasks | None:
@@ -95,22 +111,6 @@ def _harness_tasks(data_args: DataArguments, args: EvaluationArguments) -> Harne
         return None
     local = data_args.data_path if data_args.task == "gsm8k" else None
     return prepare_tasks(args.lm_eval_tasks, args.lm_eval_num_fewshot, local)
-
-
-def _run_harness(
-    tasks: HarnessTasks, model: Any, tokenizer: Any, folder: Path, data_args: DataArguments, args: EvaluationArguments
-) -> dict[str, Any]:
-    results = run_tasks(
-        tasks,
-        model,
-        tokenizer,
-        batch_size=args.per_device_eval_batch_size,
-        max_new_tokens=args.max_new_tokens,
-        limit=data_args.max_eval_samples,
-    )
-    results = {"model": redacted(args.model_name_or_path), **results}
-    write_results(folder, results)
-    return results
 
 
 def _claim_folder(args: EvaluationArguments) -> Path:
@@ -150,47 +150,19 @@ def _targets(rows: Dataset) -> list[float | None] | None:
     return rows["target"][:] if "target" in rows.column_names else None
 
 
-def _report(
-    folder: Path,
-    rows: Dataset,
-    texts: list[str],
-    answers: list[str | None],
-    decoded: list[NumberPrediction],
-    sums: TokenSums | None,
-    data_args: DataArguments,
-    args: EvaluationArguments,
-) -> Evaluation:
-    bootstrap: dict[str, Any] = {"confidence": args.confidence, "resamples": args.resamples, "seed": args.seed}
-    targets = _targets(rows)
-    scores = {
-        **score_answers(texts, rows["completion"][:], targets, answers, **bootstrap),
-        **(score_decoded(decoded, targets, **bootstrap) if decoded and targets is not None else {}),
-        **({} if sums is None else score_sums(sums, **bootstrap)),
-    }
-    content = {
+def _content(
+    rows: int, scores: dict[str, Score], sums: TokenSums | None, data_args: DataArguments, args: EvaluationArguments
+) -> dict[str, Any]:
+    # What says which rows these are.
+    data = {each.name: getattr(data_args, each.name) for each in fields(data_args) if "train" not in each.name}
+    settings = {name: value for name, value in data.items() if value is not None}
+    return {
         "model": redacted(args.model_name_or_path),
-        "rows": len(rows),
+        "rows": rows,
         "metrics": to_json(scores),
         "number_distribution": None if sums is None else sums.number_distribution(),
-        "settings": redacted({**_set_fields(data_args), **asdict(args)}),
+        "settings": redacted({**settings, **asdict(args)}),
     }
-    # Last: its being there says that all is.
-    (folder / METRICS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return Evaluation(scores, content, folder)
-
-
-def _set_fields(data_args: DataArguments) -> dict[str, Any]:
-    """What says which rows these are."""
-    values = {each.name: getattr(data_args, each.name) for each in fields(data_args)}
-    return {name: value for name, value in values.items() if value is not None and "train" not in name}
-
-
-def _make_free(folder: Path) -> None:
-    """Before anything is generated: a folder that cannot be written is an error now."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # Of an evaluation that this one replaces.
-    for name in (METRICS_FILE, RESULTS, PREDICTIONS_FILE):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _warn_of_misread_references(rows: Dataset, data_args: DataArguments) -> None:

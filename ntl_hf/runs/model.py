@@ -1,4 +1,4 @@
-"""The model and the tokenizer of a job."""
+"""The model and the tokenizer of a job, and the system that a model was trained as."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,18 +6,28 @@ from typing import Any
 
 from peft import LoraConfig, TaskType
 from peft.utils import CONFIG_NAME as ADAPTER_CONFIG
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, set_seed
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PretrainedConfig,
+    set_seed,
+)
 from transformers.utils import is_bitsandbytes_available
 from trl import get_peft_config, get_quantization_config
 
-from ..systems.adapted import register_for
+from ..systems.adapted import register_for, system_of
 from ..systems.registration import is_system
+from ..systems.regression_head import is_regression_head
 from ..tokens.digit_tokenizer import split_digits
 from ..tokens.digit_tokens import add_digit_tokens
 from ..trainers.lora import with_number_rows
-from .job import Job
-from .model_arguments import ModelArguments
-from .model_names import check_model_name, loading_error
+from .job import SYSTEM_OPTIONS, Job, ModelArguments, SystemArguments
+from .model_names import loading
+
+_NAMES = {"regression_transformer": "rt", "xval": "xval", "regression_head": "regression_head", None: "standard"}
 
 
 @dataclass
@@ -42,12 +52,9 @@ def load_config(job: Job) -> PretrainedConfig:
     if job.model_args.from_scratch and job.model_args.use_peft:
         raise ValueError("`use_peft` trains an adapter beside frozen weights, and `from_scratch` makes these random.")
     name = job.model_name
-    check_model_name(name)
-    try:
+    with loading(name):
         register_for(name, **job.source)
         config = AutoConfig.from_pretrained(name, **job.source)
-    except OSError as error:
-        raise loading_error(name, error) from error
     if is_system(config) and (Path(name) / ADAPTER_CONFIG).exists():
         raise ValueError(
             f"{name} is an adapter on another model: merge the two first (`model.merge_and_unload()`), or start from "
@@ -111,3 +118,42 @@ def _check_quantization(model_args: ModelArguments) -> None:
         raise ValueError(f"`{name}` freezes the model, so that only an adapter can be trained: add `use_peft: true`.")
     if not is_bitsandbytes_available():
         raise ValueError(f"`{name}` needs bitsandbytes: pip install 'ntl-hf[qlora]'.")
+
+
+def system_name(config: PretrainedConfig) -> str:
+    """Which of the systems a model was trained as, by its configuration."""
+    return "regression_head" if is_regression_head(config) else _NAMES[system_of(config)]
+
+
+def auto_class_of(config: PretrainedConfig) -> Any:
+    """The class of transformers that loads a model, by its configuration."""
+    if is_regression_head(config):
+        return AutoModelForSequenceClassification
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def check_start(config: PretrainedConfig, system_args: SystemArguments, name: str) -> None:
+    """Raise `ValueError` for a model that is of another system than the one that it is to be trained as."""
+    found, wanted = system_name(config), system_args.system
+    # A Regression Transformer is a model with other tokens, which trains on like any other.
+    if found not in ("standard", wanted) and (found, wanted) != ("rt", "standard"):
+        raise ValueError(
+            f"{name} was trained with `system: {found}` and cannot go on as '{wanted}': its tokens and "
+            f"weights are of that system. Set `system: {found}`, or start from the base model."
+        )
+    # A model that has been trained as a system keeps its settings: others would be passed over.
+    tokens, scaling = (getattr(config, field, None) or {} for field in ("number_tokens", "number_scaling"))
+    saved = {
+        "rt_places": [tokens.get("low"), tokens.get("high")],
+        "rt_encoding": getattr(config, "number_encoding", None),
+        "rt_largest": getattr(config, "number_encoding_largest", None),
+        "number_scaling": scaling.get("kind"),
+        "number_weight": getattr(config, "number_weight", None),
+    }
+    for option in SYSTEM_OPTIONS[found]:
+        given = getattr(system_args, option)
+        if option in saved and given not in (saved[option], getattr(SystemArguments(), option)):
+            raise ValueError(
+                f"`{option}` is {given}, but {name} was made with {saved[option]}: remove it, or start from the base "
+                "model."
+            )

@@ -1,9 +1,9 @@
 """The folder of a run: locked while it runs, its checkpoint to resume from, and what must not be overwritten there."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -15,19 +15,16 @@ from ..trainers.run_lock import BUSY
 RUN_MARKS = ("*.safetensors", "adapter_config.json", "trainer_state.json")
 
 
-@contextmanager
-def exclusive_output_dir(args: TrainingArguments) -> Iterator[None]:
+def exclusive_output_dir(args: TrainingArguments) -> AbstractContextManager[Any]:
     """Keep other runs from `output_dir` while the block runs, from the look at what is there to the saved model.
 
     Raises:
         ValueError: another run is at work there, or there can be no such folder.
     """
     folder = Path(str(args.output_dir))
-    if int(os.environ.get("RANK", 0)) > 0 or folder.is_file():  # which `claim_output_dir` refuses
-        yield
-        return
-    with locked(folder, BUSY):
-        yield
+    # `claim_output_dir` refuses a file.
+    is_ours = int(os.environ.get("RANK", 0)) == 0 and not folder.is_file()
+    return locked(folder, BUSY) if is_ours else nullcontext()
 
 
 def claim_output_dir(args: TrainingArguments) -> None:

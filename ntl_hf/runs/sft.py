@@ -10,9 +10,7 @@ from ..systems.regression_transformer.places import check_places
 from ..tokens.placed_digits import NumberTokens, has_number_tokens
 from ..trainers import NTLSFTTrainer
 from .data import DataArguments
-from .job import Job
-from .model_arguments import ModelArguments, NumberTokenArguments
-from .systems.arguments import SystemArguments
+from .job import Job, ModelArguments, NumberTokenArguments, SystemArguments
 from .systems.tokens import load_token_model, trainer_arguments
 from .training import build_job_trainer
 

@@ -10,41 +10,26 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-    from tokenizers import Tokenizer
-    from transformers import LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast, T5Config
+from datasets import Dataset
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast, T5Config
 
-# Names for the command line, and the folders in which the recipes look for them.
-FOLDERS = {"decoder": "models/tiny-decoder", "t5": "models/t5-tiny", "t5-ratings": "models/t5-tiny-ratings"}
+from ..data import make_arithmetic, make_ratings, make_readings
+from .model_names import FOLDERS, command
+
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 
 
-def how_to_make(folder: str) -> str | None:
-    """The command that makes the model of the recipes in this folder; None if it is none of theirs."""
-    name = next((name for name, each in FOLDERS.items() if each == folder.removeprefix("./").rstrip("/")), None)
-    return None if name is None else command(name)
-
-
-def command(name: str) -> str:
-    """What to type for the model of that name, one of `FOLDERS`."""
-    return f"python -m ntl_hf.runs.tiny_models {name} {FOLDERS[name]}"
-
-
-def decoder_tokenizer() -> "PreTrainedTokenizerFast":
+def decoder_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of the small Llama, from the words of readings, arithmetic and ratings."""
-    from ..data import make_arithmetic, make_ratings, make_readings
-
     rows = (make("train", max_rows=5000) for make in (make_readings, make_arithmetic, make_ratings))
     return _fast(word_tokenizer(chain.from_iterable(map(texts_of, rows))))
 
 
-def decoder_config(vocab_size: int) -> "LlamaConfig":
+def decoder_config(vocab_size: int) -> LlamaConfig:
     """A small Llama, for so many tokens: two layers of width 96, 0.2 million parameters."""
-    from transformers import LlamaConfig
-
     return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=96,
@@ -61,22 +46,15 @@ def decoder_config(vocab_size: int) -> "LlamaConfig":
     )
 
 
-def t5_tokenizer(task: str = "arithmetic") -> "PreTrainedTokenizerFast":
-    """The tokenizer of the small T5, from the words of a task: "arithmetic" or "ratings"."""
-    from tokenizers import processors
-
-    from ..data import make_arithmetic, make_ratings
-
-    make = {"arithmetic": make_arithmetic, "ratings": make_ratings}[task]
+def t5_tokenizer(make: Callable[..., Dataset] = make_arithmetic) -> PreTrainedTokenizerFast:
+    """The tokenizer of the small T5, from the words of a task."""
     core = word_tokenizer(texts_of(make("train", max_rows=5000)))
     core.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return _fast(core)
 
 
-def t5_config(vocab_size: int) -> "T5Config":
+def t5_config(vocab_size: int) -> T5Config:
     """A small T5, for so many tokens: two and two layers of width 128, 0.7 million parameters."""
-    from transformers import T5Config
-
     return T5Config(
         vocab_size=vocab_size,
         d_model=128,
@@ -92,10 +70,8 @@ def t5_config(vocab_size: int) -> "T5Config":
     )
 
 
-def word_tokenizer(texts: Iterable[str]) -> "Tokenizer":
+def word_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """Tokens for all that occurs in the texts: words, each with the space before it, and single other characters."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-
     core = Tokenizer(models.WordLevel(unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r" ?[A-Za-z]+|[^A-Za-z]"), "isolated")
     core.decoder = decoders.Fuse()
@@ -103,21 +79,19 @@ def word_tokenizer(texts: Iterable[str]) -> "Tokenizer":
     return core
 
 
-def texts_of(rows: "Dataset") -> Iterable[str]:
+def texts_of(rows: Dataset) -> Iterable[str]:
     """Prompt and completion of every row."""
     return (row["prompt"] + row["completion"] for row in rows)
 
 
-def _fast(core: "Tokenizer") -> "PreTrainedTokenizerFast":
-    from transformers import PreTrainedTokenizerFast
-
+def _fast(core: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
-_MAKERS: "dict[str, tuple[Callable[[], Any], Callable[[int], PretrainedConfig]]]" = {
+_MAKERS: dict[str, tuple[Callable[[], Any], Callable[[int], PretrainedConfig]]] = {
     "decoder": (decoder_tokenizer, decoder_config),
     "t5": (t5_tokenizer, t5_config),
-    "t5-ratings": (partial(t5_tokenizer, "ratings"), t5_config),
+    "t5-ratings": (partial(t5_tokenizer, make_ratings), t5_config),
 }
 
 

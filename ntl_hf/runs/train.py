@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..settings.arguments import NTLSeq2SeqTrainingArguments
-from ..settings.checks import setting
+from ..settings.checks import documented
 from .data import DataArguments
-from .job import Job
-from .model_arguments import ModelArguments, NumberTokenArguments
+from .job import Job, ModelArguments, NumberTokenArguments, SystemArguments
 from .systems import number_heads, tokens
-from .systems.arguments import SystemArguments
 from .training import build_job_trainer
 
 
+@documented
 @dataclass
 class TrainConfig(NTLSeq2SeqTrainingArguments):
-    """`NTLSeq2SeqTrainingArguments` for both kinds of model, with what `SFTConfig` has beside them."""
+    """`NTLSeq2SeqTrainingArguments` for both kinds of model, with what `SFTConfig` has beside them.
 
-    max_length: int | None = setting(
-        1024,
-        "Where rows are cut, in tokens: for decoders prompt and completion together, for encoder-decoders "
-        "each of them.",
-    )
-    trust_remote_code: bool = setting(False, "Run the code that comes with a model that transformers does not have.")
+    Attributes:
+        max_length: Where rows are cut, in tokens: for decoders prompt and completion together, for encoder-decoders
+            each of them.
+        trust_remote_code: Run the code that comes with a model that transformers does not have.
+    """
+
+    max_length: int | None = 1024
+    trust_remote_code: bool = False
 
 
 ARGUMENT_CLASSES = (DataArguments, NumberTokenArguments, SystemArguments, TrainConfig, ModelArguments)

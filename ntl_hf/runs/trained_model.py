@@ -12,8 +12,8 @@ from ..systems.registration import is_system
 from ..systems.under_adapter import rebuild, saved_system
 from ..trainers.checkpoints import list_checkpoints
 from .evaluation_arguments import EvaluationArguments
-from .model_names import check_model_name, loading_error
-from .systems.trained_as import auto_class_of
+from .model import auto_class_of
+from .model_names import check_model_name, loading
 
 
 def load_trained(args: EvaluationArguments) -> tuple[Any, Any]:
@@ -28,19 +28,17 @@ def load_trained(args: EvaluationArguments) -> tuple[Any, Any]:
     """
     name = str(args.model_name_or_path)
     source = {"revision": args.model_revision, "trust_remote_code": args.trust_remote_code}
-    check_model_name(name)
+    kwargs = {"dtype": args.dtype, "attn_implementation": args.attn_implementation}
     _check_folder(Path(name))
-    try:
+    with loading(name):
         is_adapter = find_adapter_config_file(name, revision=args.model_revision) is not None
         if args.base_model_name_or_path is not None and not is_adapter:
             raise ValueError(f"{name} is no adapter: remove `base_model_name_or_path`.")
         if is_adapter:
-            model, tokenizer = _load_adapter(name, source, args)
+            model, tokenizer = _load_adapter(name, source, args.base_model_name_or_path, kwargs)
         else:
             tokenizer = AutoTokenizer.from_pretrained(name, **source)
-            model = _load_model(name, source, args)
-    except OSError as error:
-        raise loading_error(name, error) from error
+            model = _load_model(name, source, kwargs)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.eval(), tokenizer
@@ -55,26 +53,32 @@ def _check_folder(folder: Path) -> None:
     raise ValueError(f"{folder} holds no model (no config.json or adapter_config.json){hint}.")
 
 
-def _load_model(name: str, source: dict[str, Any], args: EvaluationArguments) -> Any:
+def _load_model(name: str, source: dict[str, Any], kwargs: dict[str, Any]) -> Any:
     register_for(name, **source)
     auto_class = auto_class_of(AutoConfig.from_pretrained(name, **source))
-    return auto_class.from_pretrained(name, **source, **_precision_and_attention(args))
+    return auto_class.from_pretrained(name, **source, **kwargs)
 
 
-def _load_adapter(name: str, source: dict[str, Any], args: EvaluationArguments) -> tuple[Any, Any]:
-    config = PeftConfig.from_pretrained(name, revision=args.model_revision)
-    base = args.base_model_name_or_path or config.base_model_name_or_path
+def _load_adapter(name: str, source: dict[str, Any], base: str | None, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    config = PeftConfig.from_pretrained(name, revision=source["revision"])
+    base = base or config.base_model_name_or_path
     if not base:
         raise ValueError(
             f"The adapter {name} does not say on which model it was trained: name it as `base_model_name_or_path`."
         )
     # The trainers save the tokenizer beside an adapter; adapters from elsewhere may come without.
     has_tokenizer = not Path(name).is_dir() or (Path(name) / "tokenizer_config.json").exists()
+    base_source = {**source, "revision": config.revision or "main"}
     try:
         check_model_name(base)
         tokenizer = AutoTokenizer.from_pretrained(name if has_tokenizer else base, **source)
-        base_source = {**source, "revision": config.revision or "main"}
-        model = _load_base(base, base_source, tokenizer, saved_system(name, **source), args)
+        system = saved_system(name, **source)
+        register_for(base, **base_source)
+        # What `base` is or, where it was trained as another system, that system of it.
+        if system is None or is_system(AutoConfig.from_pretrained(base, **base_source)):
+            model = _load_model(base, base_source, kwargs)
+        else:
+            model = rebuild(base, system, tokenizer, **base_source, **kwargs)
     except OSError as error:
         raise OSError(
             f"its base model {base}: {error} If that is elsewhere now, name it as `base_model_name_or_path`."
@@ -82,16 +86,4 @@ def _load_adapter(name: str, source: dict[str, Any], args: EvaluationArguments) 
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
         # Tokens were added in training; the adapter has their rows.
         model.resize_token_embeddings(len(tokenizer))
-    return PeftModel.from_pretrained(model, name, revision=args.model_revision), tokenizer
-
-
-def _load_base(base: str, source: dict[str, Any], tokenizer: Any, system: Any, args: EvaluationArguments) -> Any:
-    """The model under an adapter: what `base` is, or, where it was trained as another system, that system of it."""
-    register_for(base, **source)
-    if system is None or is_system(AutoConfig.from_pretrained(base, **source)):
-        return _load_model(base, source, args)
-    return rebuild(base, system, tokenizer, **source, **_precision_and_attention(args))
-
-
-def _precision_and_attention(args: EvaluationArguments) -> dict[str, Any]:
-    return {"dtype": args.dtype, "attn_implementation": args.attn_implementation}
+    return PeftModel.from_pretrained(model, name, revision=source["revision"]), tokenizer

@@ -12,9 +12,8 @@ from ..trainers.checkpoints import holds_final_model, holds_state
 from ..trainers.interrupt import InterruptCallback
 from .data import load_data
 from .job import Job
-from .model import load_config
+from .model import check_start, load_config
 from .output_dir import claim_output_dir
-from .systems.trained_as import check_start
 
 logger = logging.getLogger(__name__)
 
@@ -39,25 +38,24 @@ def build_job_trainer(job: Job, check: Callable[[Job], None], build: Callable[[J
     evaluates = job.args.eval_strategy != "no"
     job.train_dataset, job.eval_dataset = load_data(job.data_args, evaluates, job.args.max_steps)
     trainer = build(job)
-    _set_card_info(trainer, job)
+    # The model card cannot see what the data are called, and that the weights were random.
+    trainer.data_name = job.data_args.dataset_name or job.data_args.task
+    if job.model_args.from_scratch:
+        # Nothing of the model that is named here is in the weights: it is no base model.
+        trainer.model.config._name_or_path = ""
     trainer.check_training_data()
     if trainer.args.resume_from_checkpoint is not None:
         trainer.check_checkpoint(trainer.args.resume_from_checkpoint)
     return trainer
 
 
-def _set_card_info(trainer: Any, job: Job) -> None:
-    """Tell the model card what the trainer cannot see: what the data are called, and that the weights were random."""
-    trainer.data_name = job.data_args.dataset_name or job.data_args.task
-    if job.model_args.from_scratch:
-        # Nothing of the model that is named here is in the weights: it is no base model.
-        trainer.model.config._name_or_path = ""
-
-
-def train(trainer: Any) -> None:
+def train(trainer: Any) -> bool:
     """Train, and save the model, the metrics, the state of the run and a model card.
 
     SIGTERM and SIGINT end it with a checkpoint, and leave no finished model behind.
+
+    Returns:
+        Whether it came to its end.
     """
     accelerator = trainer.accelerator
     if accelerator.is_main_process:
@@ -68,7 +66,8 @@ def train(trainer: Any) -> None:
     with InterruptCallback() as interrupt:
         trainer.add_callback(interrupt)
         result = trainer.train(resume_from_checkpoint=trainer.args.resume_from_checkpoint)
-        if not interrupt.has_interrupted(trainer.state):
+        is_finished = not interrupt.has_interrupted(trainer.state)
+        if is_finished:
             _save(trainer, result)
         elif accelerator.is_main_process:
             logger.warning(
@@ -76,6 +75,7 @@ def train(trainer: Any) -> None:
                 interrupt.stopped_at,
                 trainer.args.output_dir,
             )
+        return is_finished
 
 
 def _save(trainer: Any, result: TrainOutput) -> None:

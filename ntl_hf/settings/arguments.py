@@ -13,7 +13,7 @@ from .redaction import redacted
 
 
 def _prefixed(each: Any) -> tuple[str, Any, Any]:
-    return PREFIX + each.name, each.type, setting(each.default, each.metadata["help"])
+    return PREFIX + each.name, each.type, setting(each.default, help=each.metadata.get("help", ""))
 
 
 class NTLArguments:
@@ -39,7 +39,7 @@ class NTLArguments:
 # No setting of the loss: it changes nothing in training.
 _PLOTS = setting(
     False,
-    "Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and for the "
+    help="Draw what the model believes of digits at every evaluation, into 'plots/' of the output folder and for the "
     "trackers of 'report_to'. Needs matplotlib.",
 )
 # Derived, so that a setting is written down once: `NTLConfig.weight` is `ntl_weight` here, with its help text.
@@ -84,12 +84,11 @@ def resolve_ntl_config(args: Any, ntl_config: NTLConfig | None) -> NTLConfig:
     Raises:
         ValueError: both are given and disagree, or a setting is out of range; the message names the settings.
     """
-    if ntl_config is not None:
-        ntl_config.check()  # its fields may have been set since it was made
-    from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else None
+    from_args = args.get_ntl_config() if isinstance(args, NTLArguments) else NTLConfig()
     if ntl_config is None:
-        return from_args or NTLConfig()
-    if from_args is not None and from_args != NTLConfig() and from_args != ntl_config:
+        return from_args
+    ntl_config.check()  # its fields may have been set since it was made
+    if from_args not in (NTLConfig(), ntl_config):
         raise ValueError(
             "`ntl_config` and the `ntl_` fields of the training arguments disagree "
             f"({'; '.join(from_args.differences(ntl_config))}). Pass one of the two."

@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .checks import check_choice, check_flag, check_number, setting
-from .config_checks import check_grid, check_together
+from .checks import check_fields, check_flag, check_number, documented, setting, short
 from .json_settings import read_settings
 from .loss_terms import LossTerm, parse_loss
-from .losses import LOSS_FACTS
+from .losses import BOUNDED_LOSSES, LOSS_FACTS
 
 FILE_NAME = "ntl_config.json"
 # Of the same settings as fields of argument classes, and in files of several programs.
@@ -19,112 +18,86 @@ PREFIX = "ntl_"
 _ADVICE = "Correct the file, or take another checkpoint."
 
 
-def _choice(default: str, help: str, allowed: tuple[str, ...]) -> Any:
-    return setting(default, help, partial(check_choice, allowed=allowed))
+def _number(default: float | None, **bounds: Any) -> Any:
+    return setting(default, partial(check_number, **bounds))
 
 
-def _number(default: float | None, help: str, **bounds: Any) -> Any:
-    return setting(default, help, partial(check_number, **bounds))
+def _check_grid(name: str, grid: Any) -> None:
+    """Raise `ValueError`, naming the setting, for what is no list of two or more answers."""
+    if not isinstance(grid, list):
+        raise ValueError(f"`{name}` is {short(grid)}; it must be a list of answers, such as [1, 2, 3, 4, 5].")
+    for answer in grid:
+        check_number(name, answer)
+    if len(set(grid)) < 2:
+        raise ValueError(f"`{name}` is {short(grid)}; it must have two or more answers.")
 
 
+@documented
 @dataclass
 class NTLConfig:
     """Settings of the Number Token Loss; the defaults are the paper's (arXiv 2411.02083).
 
     The argument classes (`NTLTrainingArguments`, `NTLSFTConfig`, ...) carry the same fields with the prefix `ntl_`.
 
+    Attributes:
+        weight: Factor of the number loss: loss = CE + weight * NTL, for terms without a weight of their own. 0 trains
+            with CE alone, whatever the terms.
+        loss: Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1 distance
+            to the truth), 'mse' (squared error of the expected value), 'mae' (absolute error of the expected value),
+            'huber' (Huber loss of the expected value), 'lp' (|error of the expected value| ** p), 'crps' (continuous
+            ranked probability score), 'energy' (energy score), 'mmd' (maximum mean discrepancy), 'smmd' (the same,
+            smoothed), 'dist2' (divergence from soft targets around the truth), 'del' (digit entropy), 'raft'
+            (regression-aware fine-tuning, for answers of one token), 'number' (error of the whole number).
+        digits_only: Count single digits alone as numbers. False adds the tokens of several digits, such as '345'.
+        reweigh: Weigh the number loss by the probability on number tokens and charge 1.01 times the largest distance
+            for the rest.
+        squash_factor: For 'was': rescale distances so that the furthest number costs this many times the nearest wrong
+            one. Above 1.
+        gaussian_sigma: Gaussian label smoothing of number tokens (Gaussian cross entropy): standard deviation of the
+            targets, in units of the values. 'was' then measures the distance to them. 0: the true token alone.
+        p: Exponent of 'lp'. At least 1.
+        huber_delta: Error, in units of the values, at which 'huber' turns from square to linear.
+        energy_beta: Exponent of the distances of 'energy', above 0 and below 2; 1 is 'crps'.
+        kernel_sigma: Width of the Gaussian kernel of 'mmd' and 'smmd', in units of the values.
+        dist2_temperature: Temperature of the soft targets of 'dist2', in units of the values.
+        raft_grid: The answers that 'raft' takes its expected value over, each one token. Default: all number tokens.
+        number_error: What 'number' measures between expected and true number: 'relative' (at most 2), 'log'
+            (magnitudes) or 'absolute' (units of the numbers).
+        place_weights: Weigh the loss of each token by its decimal place: 'none', 'ntil' (place_base ** place) or 'del'
+            (twice the number of the place from the units on, nearly 1 after the point).
+        place_base: Base of 'place_weights=ntil'. Above 0.
+        balance: Scale each term so that its weight is its share of CE, as found in the steps before: 'none', 'loss'
+            (sizes of the losses) or 'gradient' (sizes of the gradients of the number logits).
+        weight_schedule: Course of the weight after warm-up: 'constant', or 'linear' or 'cosine' decay to 0 at
+            max_steps.
+        warmup_steps: Steps over which the weight rises linearly from 0; below 1, a fraction of max_steps.
+        head: Where the loss is made: 'fused' (from hidden states, without logits), 'logits', or 'auto': 'fused' where
+            the model allows it. The same loss either way.
+
     Raises:
         ValueError: a setting is out of its range or unknown; the message names the setting, in the spelling of the
             class that carries it.
     """
 
-    weight: float = _number(
-        0.3,
-        "Factor of the number loss: loss = CE + weight * NTL, for terms without a weight of their own. 0 trains with "
-        "CE alone, whatever the terms.",
-    )
-    loss: str = setting(
-        "was",
-        "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': "
-        + ", ".join(f"'{name}' ({facts.description})" for name, facts in LOSS_FACTS.items())
-        + ".",
-    )
-    digits_only: bool = setting(
-        True,
-        "Count single digits alone as numbers. False adds the tokens of several digits, such as '345'.",
-        check_flag,
-    )
-    reweigh: bool = setting(
-        False,
-        "Weigh the number loss by the probability on number tokens and charge 1.01 times the largest distance for "
-        "the rest.",
-        check_flag,
-    )
-    squash_factor: float | None = _number(
-        None,
-        "For 'was': rescale distances so that the furthest number costs this many times the nearest wrong one. "
-        "Above 1.",
-        above=1,
-    )
-    gaussian_sigma: float = _number(
-        0.0,
-        "Gaussian label smoothing of number tokens (Gaussian cross entropy): standard deviation of the targets, in "
-        "units of the values. 'was' then measures the distance to them. 0: the true token alone.",
-    )
-    p: float = _number(2.0, "Exponent of 'lp'. At least 1.", minimum=1)
-    huber_delta: float = _number(
-        1.0, "Error, in units of the values, at which 'huber' turns from square to linear.", above=0
-    )
-    energy_beta: float = _number(
-        1.0,
-        "Exponent of the distances of 'energy', above 0 and below 2; 1 is 'crps'.",
-        above=0,
-        below=2,
-    )
-    kernel_sigma: float = _number(
-        2.0, "Width of the Gaussian kernel of 'mmd' and 'smmd', in units of the values.", above=0
-    )
-    dist2_temperature: float = _number(
-        1.0, "Temperature of the soft targets of 'dist2', in units of the values.", above=0
-    )
-    raft_grid: list[float] | None = setting(  # noqa: RUF009 (a field, whatever its type)
-        None,
-        "The answers that 'raft' takes its expected value over, each one token. Default: all number tokens.",
-        check_grid,
-    )
-    number_error: str = _choice(
-        "relative",
-        "What 'number' measures between expected and true number: 'relative' (at most 2), 'log' (magnitudes) or "
-        "'absolute' (units of the numbers).",
-        ("relative", "log", "absolute"),
-    )
-    place_weights: str = _choice(
-        "none",
-        "Weigh the loss of each token by its decimal place: 'none', 'ntil' (place_base ** place) or 'del' (twice the "
-        "number of the place from the units on, nearly 1 after the point).",
-        ("none", "ntil", "del"),
-    )
-    place_base: float = _number(1.2, "Base of 'place_weights=ntil'. Above 0.", above=0)
-    balance: str = _choice(
-        "none",
-        "Scale each term so that its weight is its share of CE, as found in the steps before: 'none', 'loss' (sizes "
-        "of the losses) or 'gradient' (sizes of the gradients of the number logits).",
-        ("none", "loss", "gradient"),
-    )
-    weight_schedule: str = _choice(
-        "constant",
-        "Course of the weight after warm-up: 'constant', or 'linear' or 'cosine' decay to 0 at max_steps.",
-        ("constant", "linear", "cosine"),
-    )
-    warmup_steps: float = _number(
-        0.0, "Steps over which the weight rises linearly from 0; below 1, a fraction of max_steps."
-    )
-    head: str = _choice(
-        "auto",
-        "Where the loss is made: 'fused' (from hidden states, without logits), 'logits', or 'auto': 'fused' where the "
-        "model allows it. The same loss either way.",
-        ("auto", "fused", "logits"),
-    )
+    weight: float = _number(0.3)
+    loss: str = "was"
+    digits_only: bool = setting(True, check_flag)
+    reweigh: bool = setting(False, check_flag)
+    squash_factor: float | None = _number(None, above=1)
+    gaussian_sigma: float = _number(0.0)
+    p: float = _number(2.0, minimum=1)
+    huber_delta: float = _number(1.0, above=0)
+    energy_beta: float = _number(1.0, above=0, below=2)
+    kernel_sigma: float = _number(2.0, above=0)
+    dist2_temperature: float = _number(1.0, above=0)
+    raft_grid: list[float] | None = setting(None, _check_grid)
+    number_error: str = setting("relative", choices=["relative", "log", "absolute"])
+    place_weights: str = setting("none", choices=["none", "ntil", "del"])
+    place_base: float = _number(1.2, above=0)
+    balance: str = setting("none", choices=["none", "loss", "gradient"])
+    weight_schedule: str = setting("constant", choices=["constant", "linear", "cosine"])
+    warmup_steps: float = _number(0.0)
+    head: str = setting("auto", choices=["auto", "fused", "logits"])
 
     def __post_init__(self) -> None:
         self.check()
@@ -132,12 +105,34 @@ class NTLConfig:
     def check(self, prefix: str = "") -> None:
         """Raise `ValueError` for the first setting that is out of range; `prefix` goes before its name."""
         self.loss = "+".join(str(term) for term in parse_loss(prefix + "loss", self.loss))
-        for each in fields(self):
-            value, check = getattr(self, each.name), each.metadata.get("check")
-            # None is for the settings whose default it is.
-            if check is not None and (value is not None or each.default is not None):
-                check(prefix + each.name, value)
-        check_together(self, prefix)
+        check_fields(self, prefix)
+        self._check_together(prefix)
+
+    def _check_together(self, prefix: str) -> None:
+        """Raise `ValueError` for settings that exclude each other."""
+        names = {term.name for term in self.terms}
+        squash, loss = f"`{prefix}squash_factor`", f"`{prefix}loss`"
+        if self.squash_factor is not None and self.gaussian_sigma > 0:
+            raise ValueError(
+                f"{squash} goes with the distances to one true number, and `{prefix}gaussian_sigma` makes many of it. "
+                "Remove one of them."
+            )
+        if self.squash_factor is not None and "was" not in names:
+            raise ValueError(
+                f"{squash} rescales the distances of '{prefix}loss=was'; '{self.loss}' has none. Remove it, or set "
+                f"{loss} to 'was'."
+            )
+        if self.reweigh and not names <= set(BOUNDED_LOSSES):
+            raise ValueError(
+                f"`{prefix}reweigh` is for losses with a largest value ({', '.join(BOUNDED_LOSSES)}); {loss} is "
+                f"'{self.loss}'. Remove it."
+            )
+        if self.place_weights != "none" and not any(LOSS_FACTS[name].takes_place_weights for name in names):
+            raise ValueError(
+                f"`{prefix}place_weights` weigh single tokens; '{self.loss}' has places of its own. Set it to 'none'."
+            )
+        if {"raft", "number"} <= names:
+            raise ValueError(f"{loss}: 'raft' is for answers of one token, 'number' for longer ones. Choose one.")
 
     @classmethod
     def from_prefixed(cls, values: Mapping[str, Any]) -> "NTLConfig":

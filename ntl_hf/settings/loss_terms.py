@@ -1,9 +1,8 @@
 """The terms of a number loss: `"crps:0.5+number:0.1"` as names and weights."""
 
-import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from .checks import is_number, short
 from .errors import did_you_mean
@@ -47,20 +46,35 @@ def parse_loss(setting: str, spec: Any) -> tuple[LossTerm, ...]:
         ValueError: an unknown name, a weight that is no number above 0, a name that comes twice, or nothing at all;
             the message says at which character.
     """
-    text = _text(setting, spec)
+    text, terms = _text(setting, spec), list[LossTerm]()
     if len(text) > _LONGEST:
-        raise ValueError(
-            f"`{setting}` has {len(text):,} characters; it must be a sum of a few losses: 'was+crps:0.1'."
-        )
-    terms: list[LossTerm] = []
+        raise ValueError(f"`{setting}` has {len(text):,} characters; it must be a sum of a few losses.")
+
+    def refuse(index: int, problem: str) -> NoReturn:
+        raise ValueError(f"`{setting}` is {text!r}; at character {index + 1}: {problem}.")
+
     start = 0
     for part in _SEPARATOR.split(text):
-        term = _read_term(setting, text, start, part)
-        if term.name in [other.name for other in terms]:
-            raise _error(setting, text, start, f"'{term.name}' comes twice")
-        terms.append(term)
+        before, colon, weight = part.partition(":")
+        name, value = before.strip(), _weight(weight)
+        if not name:
+            refuse(start, "a name is missing")
+        if name not in LOSSES:
+            hint = did_you_mean(name, LOSSES, cutoff=0.4)
+            refuse(start, f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}")
+        if colon and value is None:
+            refuse(start + len(before) + 1, f"the weight {weight.strip()!r} is no number above 0")
+        if name in [other.name for other in terms]:
+            refuse(start, f"'{name}' comes twice")
+        terms.append(LossTerm(name, value))
         start += len(part) + 1
     return tuple(terms)
+
+
+def _weight(text: str) -> float | None:
+    """A number above 0, else None."""
+    value = float(text) if _WEIGHT.fullmatch(text) else 0.0
+    return value if is_number(value) and value > 0 else None
 
 
 def _text(setting: str, spec: Any) -> str:
@@ -80,24 +94,3 @@ def _item(setting: str, item: Any) -> str:
     if isinstance(item, str):
         return item
     raise ValueError(f"`{setting}` has {short(item)} in its list; write terms such as 'crps:0.5'.")
-
-
-def _read_term(setting: str, text: str, start: int, part: str) -> LossTerm:
-    before, colon, weight = part.partition(":")
-    name = before.strip()
-    if not name:
-        raise _error(setting, text, start, "a name is missing")
-    if name not in LOSSES:
-        hint = did_you_mean(name, LOSSES, cutoff=0.4)
-        raise _error(setting, text, start, f"{name!r} is unknown.{hint} Choose one of: {', '.join(LOSSES)}")
-    if not colon:
-        return LossTerm(name)
-    value = float(weight) if _WEIGHT.fullmatch(weight) else math.nan
-    if not is_number(value) or value <= 0:
-        problem = f"the weight {weight.strip()!r} is no number above 0"
-        raise _error(setting, text, start + len(before) + 1, problem)
-    return LossTerm(name, value)
-
-
-def _error(setting: str, text: str, index: int, problem: str) -> ValueError:
-    return ValueError(f"`{setting}` is {text!r}; at character {index + 1}: {problem}.")

@@ -52,7 +52,7 @@ class RecipeParser(TrlParser):
             if flag.startswith("--") and flag not in known:
                 raise UsageError(f"unknown option {flag}.{did_you_mean(flag, known)}")
         if CONFIG not in argv:
-            return self._parse(argv)
+            return self.parse_recipe({}, "", argv)
         start = argv.index(CONFIG)
         if start + 1 == len(argv):
             raise UsageError(f"{CONFIG} needs a recipe: a file, or a name that `ntl-hf recipes` lists.")
@@ -75,12 +75,17 @@ class RecipeParser(TrlParser):
         for key, value in values.items():
             self._check(recipe, key, value)
         if not isinstance(variables, dict):
-            raise UsageError(
-                f"{recipe.where('env')}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}."
-            )
+            where = recipe.where("env")
+            raise UsageError(f"{where}: `env` must hold names and values, such as {{HF_HUB_OFFLINE: 1}}.")
         os.environ.update({str(name): str(value) for name, value in variables.items()})
         self.set_defaults_with_config(**values)
-        return self._parse(argv)
+        with as_usage_error(ValueError, TypeError, OSError):
+            arguments: tuple[Any, ...] = self.parse_args_and_config(argv)
+        for name, least in _LEAST.items():
+            for argument in (getattr(each, name, None) for each in arguments):
+                if argument is not None and argument < least:
+                    raise UsageError(f"`{name}` is {argument}; it must be {least} or more.")
+        return arguments
 
     def _check(self, recipe: Recipe, key: str, value: Any) -> None:
         """Refuse an unknown key, and a value that its field cannot have: argparse checks what is typed alone."""
@@ -92,23 +97,12 @@ class RecipeParser(TrlParser):
         choices = [str(choice) for choice in actions[key].choices or ()]
         if choices and value is not None and str(value) not in choices:
             hint = " (YAML reads an unquoted no as false)" if value is False else ""
-            raise UsageError(
-                f"{recipe.where(key)}: '{key}' is {short(value)}{hint}; choose one of: {', '.join(choices)}."
-            )
+            raise UsageError(f"{where}: '{key}' is {short(value)}{hint}; choose one of: {', '.join(choices)}.")
         # Those of the loss take sums as lists as well, and are checked with their ranges.
         is_checked_later = key.startswith(PREFIX) and not isinstance(value, str)
         problem = None if choices or is_checked_later else value_problem(value, self._types[key])
         if problem is not None:
             raise UsageError(f"{where}: `{key}` {problem}")
-
-    def _parse(self, argv: Sequence[str]) -> tuple[Any, ...]:
-        with as_usage_error(ValueError, TypeError, OSError):
-            arguments: tuple[Any, ...] = self.parse_args_and_config(argv)
-        for name, least in _LEAST.items():
-            for value in (getattr(each, name, None) for each in arguments):
-                if value is not None and value < least:
-                    raise UsageError(f"`{name}` is {value}; it must be {least} or more.")
-        return arguments
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)

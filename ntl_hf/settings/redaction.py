@@ -28,20 +28,8 @@ _NO_SECRETS = {
     "key": {
         *("primary", "foreign", "partition", "sort", "group", "order", "join", "unique", "index", "column", "row"),
         *("field", "text", "prompt", "completion", "question", "answer", "label", "target", "input", "output"),
-        *(
-            "query",
-            "image",
-            "video",
-            "audio",
-            "data",
-            "dataset",
-            "metric",
-            "state",
-            "cache",
-            "config",
-            "dict",
-            "value",
-        ),
+        *("image", "video", "audio", "data", "dataset", "metric", "state", "cache", "config", "dict", "value"),
+        "query",
     },
     "pass": {"forward", "backward", "one", "two", "single", "first", "second", "multi", "per", "low", "high"},
 }
@@ -92,12 +80,12 @@ def redacted(value: Any) -> Any:
         New dictionaries and lists; other values as they are, texts masked.
     """
     if isinstance(value, Mapping):
-        found = {key: _redacted_item(key, each) for key, each in value.items() if not _is_left_out(key, each)}
+        found = {name: _redacted_item(name, each) for name, each in value.items() if not _holds_secret(name, each)}
         # Of settings that were nothing but secrets, nothing is left.
-        return {key: each for key, each in found.items() if each != {} or not value[key]}
+        return {name: each for name, each in found.items() if each != {} or not value[name]}
     if isinstance(value, list | tuple):
         # May be the words of a command.
-        return [_REDACTED if _is_its_value(*pair) else redacted(pair[1]) for pair in pairwise([None, *value])]
+        return [_redacted_item(*pair) for pair in pairwise([None, *value])]
     return redacted_text(value) if isinstance(value, str) else value
 
 
@@ -134,28 +122,23 @@ def _without_values(text: str) -> str:
 
 def _is_followed_by_secret(name: str, between: str) -> bool:
     if between.isspace():
-        return _is_secret_option(name)
+        return name.startswith("--") and is_secret(name)
     if ":" in between and name.lower() in _WORDS_OF_A_SENTENCE:
         return False
     return name.lower() in _SIGNATURES or is_secret(name)
 
 
-def _is_secret_option(word: Any) -> bool:
-    return isinstance(word, str) and word.startswith("--") and is_secret(word)
-
-
-def _is_its_value(before: Any, word: Any) -> bool:
-    return _is_secret_option(before) and isinstance(word, str) and not word.startswith("-")
-
-
-def _redacted_item(name: Any, value: Any) -> Any:
-    if name == _COLUMNS and isinstance(value, Mapping):
+def _redacted_item(before: Any, value: Any) -> Any:
+    """What is left of a value whose name, or the word before it, this is."""
+    if before == _COLUMNS and isinstance(value, Mapping):
         return {key: redacted(each) for key, each in value.items()}
-    return redacted(value)
+    is_its_value = isinstance(before, str) and isinstance(value, str) and not value.startswith("-")
+    return _REDACTED if is_its_value and _is_followed_by_secret(before, " ") else redacted(value)
 
 
-def _is_left_out(name: Any, value: Any) -> bool:
-    return is_secret(name) and _is_filled(value)
+def _holds_secret(name: Any, value: Any) -> bool:
+    # `token: true` takes the one that is stored elsewhere.
+    return is_secret(name) and value is not None and not isinstance(value, bool) and value not in ("", {})
 
 
 def is_secret(name: Any) -> bool:
@@ -183,8 +166,3 @@ def _kept_out(name: Any, value: Any) -> Any:
         return {key: _kept_out(key, each) for key, each in value.items()}
     is_text = isinstance(value, str) and bool(value)
     return Secret(value) if is_text and (is_secret(name) or redacted_text(value) != value) else value
-
-
-def _is_filled(value: Any) -> bool:
-    # `token: true` takes the one that is stored elsewhere.
-    return value is not None and not isinstance(value, bool) and value not in ("", {})

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ntl_hf.cli.config_option import with_recipe_path
 from ntl_hf.cli.launch import find_config
-from ntl_hf.cli.main import main
+from ntl_hf.cli.main import main, with_recipe_path
 from ntl_hf.compare.plan import read_plan
 from ntl_hf.settings.recipe_files import (
     FOLDER,

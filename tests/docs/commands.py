@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from ntl_hf.cli.main import main
+from ntl_hf.cli.main import main, with_recipe_path
 
 from .blocks import ROOT
 from .project import extras, in_the_tests, make_targets
@@ -82,7 +82,6 @@ def _read_launch(words: list[str]) -> None:
 
 
 def _parse(words: list[str]) -> None:
-    from ntl_hf.cli.config_option import with_recipe_path
     from ntl_hf.runs import sft, train
     from ntl_hf.settings.recipes import RecipeParser
 

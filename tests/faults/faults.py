@@ -252,7 +252,7 @@ FAULTS = (
     Fault(
         "another-answer-mark",
         "ntl_hf/runs/tasks.py",
-        "answer_mark=gsm8k.ANSWER_MARK",
+        "answer_mark=ANSWER_MARK",
         "answer_mark=None",
         "Of a GSM8K completion the whole text is taken for the answer.",
         ("tests/data/test_recipes.py::test_answer_marks",),

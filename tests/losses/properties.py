@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ntl_hf.losses import gaussian_kernel
-from ntl_hf.settings.losses import LOSS_FACTS
 
 # The defaults, but for those that would be another loss: "lp" with p 2 is "mse", "energy" with beta 1 is "crps".
 OTHERS: dict[str, dict[str, Any]] = {"lp": {"p": 3.0}, "energy": {"energy_beta": 1.5}}
@@ -25,12 +24,15 @@ class Properties:
     """What is expected of one loss L, over number tokens that hold all of the mass.
 
     Attributes:
+        proper: what the true distribution q is to the expected loss: "strictly", its only minimiser; "yes", one of
+            several; "no", none.
         divergence: KL(q || p*) for the p* that minimises CE + 0.3 L in expectation, nats, mean over `random_truths`.
         bound: the largest value as a function of the values, and how the page writes it; None where there is none.
         zero: where L is 0: at certainty of the "truth" alone, "also elsewhere", or "not at the truth".
         degree: L(c v) = c^degree L(v); None where there is none.
     """
 
+    proper: str
     divergence: float
     convex: bool
     convex_in_logits: bool
@@ -65,19 +67,19 @@ _ONE = (lambda values: 1.0, "1 (2 with a minus)")
 _HUBER = (lambda values: _range(values) - 0.5, "delta (R - delta / 2)")
 
 TABLE = {
-    "was": Properties(0.021, True, False, _power(1, "R"), TRUTH, degree=1),
-    "mse": Properties(0, True, False, _power(2, "R^2"), ELSEWHERE, degree=2),
-    "mae": Properties(0.0027, True, False, _power(1, "R"), ELSEWHERE, degree=1),
-    "huber": Properties(0.0038, True, False, _HUBER, ELSEWHERE),
-    "lp": Properties(0.0053, True, False, _power(3, "R^p"), ELSEWHERE, degree=3),
-    "crps": Properties(0, True, False, _power(1, "R"), TRUTH, degree=1),
-    "energy": Properties(0, True, False, _power(1.5, "R^beta"), TRUTH, degree=1.5),
-    "mmd": Properties(0, True, False, (_largest_mmd, "2 (1 - K(R))"), TRUTH),
-    "smmd": Properties(0, True, False, (_largest_smmd, "2.75 on digits"), TRUTH),
-    "dist2": Properties(0.012, True, True, None, NOWHERE),
-    "del": Properties(3.5e-5, False, False, None, ELSEWHERE, ignores_logit_shift=False, degree=0),
-    "raft": Properties(0, True, False, _power(2, "R^2"), ELSEWHERE, degree=2),
-    "number": Properties(0.00058, False, False, _ONE, ELSEWHERE, ignores_value_shift=False),
+    "was": Properties("no", 0.021, True, False, _power(1, "R"), TRUTH, degree=1),
+    "mse": Properties("yes", 0, True, False, _power(2, "R^2"), ELSEWHERE, degree=2),
+    "mae": Properties("no", 0.0027, True, False, _power(1, "R"), ELSEWHERE, degree=1),
+    "huber": Properties("no", 0.0038, True, False, _HUBER, ELSEWHERE),
+    "lp": Properties("no", 0.0053, True, False, _power(3, "R^p"), ELSEWHERE, degree=3),
+    "crps": Properties("strictly", 0, True, False, _power(1, "R"), TRUTH, degree=1),
+    "energy": Properties("strictly", 0, True, False, _power(1.5, "R^beta"), TRUTH, degree=1.5),
+    "mmd": Properties("strictly", 0, True, False, (_largest_mmd, "2 (1 - K(R))"), TRUTH),
+    "smmd": Properties("strictly", 0, True, False, (_largest_smmd, "2.75 on digits"), TRUTH),
+    "dist2": Properties("no", 0.012, True, True, None, NOWHERE),
+    "del": Properties("no", 3.5e-5, False, False, None, ELSEWHERE, ignores_logit_shift=False, degree=0),
+    "raft": Properties("yes", 0, True, False, _power(2, "R^2"), ELSEWHERE, degree=2),
+    "number": Properties("no", 0.00058, False, False, _ONE, ELSEWHERE, ignores_value_shift=False),
 }
 SETTINGS = {name: {"loss": name, **OTHERS.get(name, {})} for name in TABLE}
 
@@ -106,7 +108,7 @@ def _row(name: str, of: Properties) -> list[str]:
     yes = {True: "yes", False: "no"}
     return [
         f"`{name}`{settings}",
-        LOSS_FACTS[name].proper,
+        of.proper,
         f"{of.divergence:.2g}",
         yes[of.convex],
         yes[of.convex_in_logits],

@@ -27,6 +27,23 @@ OTHER: dict[str, Any] = {
     "raft_grid": [1, 2, 3],
     "number_error": "absolute",
 }
+# Of the values of each loss: "values", those of the number tokens, or a power of them, "nats" or "none"; and the
+# fields of `NTLConfig` that change it.
+UNITS_AND_SETTINGS: dict[str, tuple[str, set[str]]] = {
+    "was": ("values", {"squash_factor", "gaussian_sigma", "reweigh"}),
+    "mse": ("values^2", {"reweigh"}),
+    "mae": ("values", {"reweigh"}),
+    "huber": ("values^2", {"huber_delta", "reweigh"}),
+    "lp": ("values^p", {"p", "reweigh"}),
+    "crps": ("values", set()),
+    "energy": ("values^beta", {"energy_beta"}),
+    "mmd": ("none", {"kernel_sigma"}),
+    "smmd": ("none", {"kernel_sigma"}),
+    "dist2": ("nats", {"dist2_temperature"}),
+    "del": ("nats", set()),
+    "raft": ("values^2", {"raft_grid"}),
+    "number": ("none, nats or the numbers'", {"number_error"}),
+}
 every_loss = pytest.mark.parametrize(("name", "facts"), LOSS_FACTS.items())
 
 
@@ -52,19 +69,21 @@ def test_every_loss_has_a_row_and_a_maker() -> None:
 
 
 def test_the_page_has_these_facts() -> None:
-    assert rows_of_page() == {name: (facts.unit, set(facts.settings)) for name, facts in LOSS_FACTS.items()}
+    assert rows_of_page() == UNITS_AND_SETTINGS
 
 
 @every_loss
 def test_settings_that_change_it(name: str, facts: LossFacts) -> None:
-    assert set(facts.settings) <= {each.name for each in fields(NTLConfig)}
+    _, settings = UNITS_AND_SETTINGS[name]
+    assert settings <= {each.name for each in fields(NTLConfig)}
+    assert ("reweigh" in settings) is facts.allows_reweigh
     for setting, other in OTHER.items():
-        if setting in ("squash_factor", "reweigh") and setting not in facts.settings:
+        if setting in ("squash_factor", "reweigh") and setting not in settings:
             with pytest.raises(ValueError, match=setting):
                 NTLConfig(loss=name, **{setting: other})
         else:
             is_same = torch.equal(values(loss=name), values(loss=name, **{setting: other}))
-            assert is_same is (setting not in facts.settings), setting
+            assert is_same is (setting not in settings), setting
 
 
 @every_loss

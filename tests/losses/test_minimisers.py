@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ntl_hf.losses import distance_targets
-from ntl_hf.settings.losses import LOSS_FACTS
 
 from .builds import DIGITS
 from .minimise import alone, divergences, expectation
@@ -27,7 +26,7 @@ COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def named(proper: str) -> list[str]:
-    return [name for name, facts in LOSS_FACTS.items() if facts.proper == proper]
+    return [name for name, of in TABLE.items() if of.proper == proper]
 
 
 def with_mean(mean: float, near: bool) -> Tensor:
@@ -118,7 +117,7 @@ def test_del_wants_all_mass_on_the_token_it_is_surest_about_be_it_wrong() -> Non
 def test_distance_from_the_truth_beside_cross_entropy(name: str) -> None:
     """CE + 0.3 L has its minimum at the truth exactly where L is proper."""
     found, expected = divergences(name), TABLE[name].divergence
-    if LOSS_FACTS[name].proper == "no":
+    if TABLE[name].proper == "no":
         assert sum(found) / len(found) == pytest.approx(expected, rel=0.05)
         assert min(found) > 1e-7
     else:

@@ -285,6 +285,7 @@ def test_several_losses_and_a_grid_as_options(arguments_class: Any, tmp_path: Pa
 def test_help_shows_the_settings(arguments_class: Any) -> None:
     text = " ".join(HfArgumentParser(arguments_class).format_help().split())
     assert "Number loss, or several with their weights, such as 'crps:0.5+number:0.1': 'was' (Wasserstein-1 " in text
+    assert all(f"'{name}' (" in text for name in LOSSES)
 
 
 @every_class

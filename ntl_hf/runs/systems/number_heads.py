@@ -17,8 +17,7 @@ from ...systems.trainer import NumberHeadTrainer
 from ...systems.xval.model import load_xval
 from ...systems.xval.text import NUM_TOKEN, XValEncoder, xval_tokenizer
 from ..job import Job
-from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
-from .trained_as import auto_class_of, system_name
+from ..model import Loaded, auto_class_of, load_model, load_tokenizer, lora_config, model_kwargs, system_name
 
 
 def build_xval_trainer(job: Job) -> NumberHeadTrainer:
@@ -36,7 +35,7 @@ def build_xval_trainer(job: Job) -> NumberHeadTrainer:
     tokenizer = tokenizer if goes_on else xval_tokenizer(tokenizer)
     job.encode(XValEncoder(tokenizer, job.is_encoder_decoder, job.args.max_length))
     loaded = load_model(auto_class_of(job.config), job) if goes_on else _begin_xval(job, tokenizer)
-    return _make_trainer(job, loaded.model, tokenizer, _with_head(lora_config(loaded, job), "number_head"))
+    return _make_trainer(job, loaded.model, tokenizer, lora_config(loaded, job), "number_head")
 
 
 def build_regression_trainer(job: Job) -> NumberHeadTrainer:
@@ -47,24 +46,24 @@ def build_regression_trainer(job: Job) -> NumberHeadTrainer:
     if system_name(job.config) == "regression_head":
         model = load_model(auto_class_of(job.config), job).model
     else:
-        model = _begin_regression(job, tokenizer)
-    # peft knows heads by two names, and T5's by neither.
-    peft_config = _with_head(get_peft_config(job.model_args), head_name(model))
+        values = (row["labels"] for row in job.train_dataset)
+        scaling = _make_scaling(job.system_args.number_scaling or "none", job.train_dataset, values)
+        set_seed(job.args.seed)
+        is_new = job.model_args.from_scratch
+        model = load_regression_head(job.model_name, tokenizer, scaling, from_scratch=is_new, **model_kwargs(job))
+    peft_config: Any = get_peft_config(job.model_args)
     if peft_config is not None:
         peft_config.task_type = TaskType.SEQ_CLS
-    return _make_trainer(job, model, tokenizer, peft_config)
+    # peft knows heads by two names, and T5's by neither.
+    return _make_trainer(job, model, tokenizer, peft_config, head_name(model))
 
 
-def _make_trainer(job: Job, model: Any, tokenizer: Any, peft_config: Any) -> NumberHeadTrainer:
-    return NumberHeadTrainer(
-        model=model,
-        args=job.args,
-        train_dataset=job.train_dataset,
-        eval_dataset=job.eval_dataset,
-        data_collator=NumberCollator(tokenizer),
-        processing_class=tokenizer,
-        peft_config=peft_config,
-    )
+def _make_trainer(job: Job, model: Any, tokenizer: Any, peft_config: Any, head: str) -> NumberHeadTrainer:
+    if peft_config is not None:
+        # Beside the adapter, the new head is trained whole.
+        peft_config.modules_to_save = sorted({*(peft_config.modules_to_save or ()), head})
+    arguments = job.trainer_arguments(model, tokenizer, peft_config)
+    return NumberHeadTrainer(**arguments, data_collator=NumberCollator(tokenizer))
 
 
 def _begin_xval(job: Job, tokenizer: Any) -> Loaded:
@@ -82,21 +81,6 @@ def _begin_xval(job: Job, tokenizer: Any) -> Loaded:
         **model_kwargs(job),
     )
     return Loaded(model, tokenizer, [num_id])
-
-
-def _begin_regression(job: Job, tokenizer: Any) -> Any:
-    values = (row["labels"] for row in job.train_dataset)
-    scaling = _make_scaling(job.system_args.number_scaling or "none", job.train_dataset, values)
-    set_seed(job.args.seed)
-    from_scratch = job.model_args.from_scratch
-    return load_regression_head(job.model_name, tokenizer, scaling, from_scratch=from_scratch, **model_kwargs(job))
-
-
-def _with_head(peft_config: Any, head: str) -> Any:
-    """An adapter beside which the new head is trained whole."""
-    if peft_config is not None:
-        peft_config.modules_to_save = sorted({*(peft_config.modules_to_save or ()), head})
-    return peft_config
 
 
 def _check_options(job: Job) -> None:

@@ -13,8 +13,7 @@ from ...tokens.placed_digits import NumberTokens, has_number_tokens, number_toke
 from ...trainers import NTLSeq2SeqTrainer, NTLTrainer
 from ...trainers.checks import check_placed_digits
 from ..job import Job
-from ..model import Loaded, load_model, load_tokenizer, lora_config, model_kwargs
-from .trained_as import auto_class_of, system_name
+from ..model import Loaded, auto_class_of, load_model, load_tokenizer, lora_config, model_kwargs, system_name
 
 
 def build_trainer(job: Job) -> NTLTrainer | NTLSeq2SeqTrainer:
@@ -35,7 +34,10 @@ def load_token_model(job: Job, **kwargs: Any) -> Loaded:
     """Load tokenizer and model of `system: standard` or `rt`; errors as of `build_trainer`."""
     if job.system_args.system == "rt" and system_name(job.config) != "rt":
         return _load_rt(job, **kwargs)
-    return load_model(auto_class_of(job.config), job, **kwargs)
+    loaded = load_model(auto_class_of(job.config), job, **kwargs)
+    # The trainer looks for them as well, but some trainers tokenize the rows first.
+    NumberVocab.from_tokenizer(loaded.tokenizer, job.args.ntl_digits_only)
+    return loaded
 
 
 def trainer_arguments(loaded: Loaded, job: Job) -> dict[str, Any]:
@@ -44,25 +46,16 @@ def trainer_arguments(loaded: Loaded, job: Job) -> dict[str, Any]:
     Raises:
         ValueError: a number loss that these tokens cannot have.
     """
-    return {
-        "model": loaded.model,
-        "args": job.args,
-        "train_dataset": job.train_dataset,
-        "eval_dataset": job.eval_dataset,
-        "processing_class": loaded.tokenizer,
-        "number_vocab": _number_vocab(loaded.tokenizer, job),
-        "peft_config": lora_config(loaded, job),
-    }
-
-
-def _number_vocab(tokenizer: Any, job: Job) -> NumberVocab | None:
-    """The number tokens of a trainer; None leaves it to find them in the tokenizer."""
-    check_placed_digits(job.args.get_ntl_config(), tokenizer)
-    if not job.system_args.rt_place_values:
-        return None
-    if job.args.ntl_weight == 0:
-        raise ValueError("`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two.")
-    return place_value_vocab(tokenizer, job.args.ntl_squash_factor)
+    check_placed_digits(job.args.get_ntl_config(), loaded.tokenizer)
+    number_vocab = None  # which leaves it to the trainer to find them in the tokenizer
+    if job.system_args.rt_place_values:
+        if job.args.ntl_weight == 0:
+            raise ValueError(
+                "`rt_place_values` is for the number loss, whose `ntl_weight` is 0: remove one of the two."
+            )
+        number_vocab = place_value_vocab(loaded.tokenizer, job.args.ntl_squash_factor)
+    arguments = job.trainer_arguments(loaded.model, loaded.tokenizer, lora_config(loaded, job))
+    return {**arguments, "number_vocab": number_vocab}
 
 
 def _load_rt(job: Job, **kwargs: Any) -> Loaded:
