@@ -35,7 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0] in _SCRIPTS:
             end_with_launcher()
             return _run_script(argv[0], with_recipe_path(argv[1:]))
-        args = _parser().parse_args(argv)
+        parser, commands = _parser()
+        if argv and not argv[0].startswith("-") and argv[0] not in commands:
+            hint = did_you_mean(argv[0], commands)
+            raise UsageError(f"unknown command '{argv[0]}'.{hint} `ntl-hf --help` lists them.")
+        args = parser.parse_args(argv)
         return args.run(args)
     except UsageError as error:
         return report(error)
@@ -90,7 +94,8 @@ def with_recipe_path(words: Sequence[str]) -> list[str]:
     return words
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
+    """The parser, and the names of the commands."""
     description = with_examples(
         "Fine-tune language models with the Number Token Loss on the Hugging Face trainers. COMMAND --help says more.",
         "ntl-hf quickstart",
@@ -102,15 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     listed: tuple[Any, ...] = (quickstart, *_SCRIPTS.values(), own_recipes, inspect, plot)
     for command in listed:
         command.add_parser(commands)
-    # One that is spelled wrong is told with the nearest name, and not with the whole list.
-    commands.type = lambda name: _known(name, commands.choices)
-    return parser
-
-
-def _known(name: str, commands: Collection[str]) -> str:
-    if name not in commands:
-        raise UsageError(f"unknown command '{name}'.{did_you_mean(name, commands)} `ntl-hf --help` lists them.")
-    return name
+    return parser, commands.choices
 
 
 if __name__ == "__main__":

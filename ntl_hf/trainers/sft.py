@@ -51,7 +51,10 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         if not rest or rest[0] is None:  # without a formatting function
             check_columns(dataset, args.dataset_text_field)
             dataset = _as_texts(dataset, args.dataset_text_field, source)
-        return super()._prepare_dataset(dataset, processing_class, args, packing, *rest)
+        prepared = super()._prepare_dataset(dataset, processing_class, args, packing, *rest)
+        if hasattr(prepared, "__len__") and not len(prepared):
+            raise ValueError(f"{source} has no row with a label left. {_why_no_labels(args.max_length)}")
+        return prepared
 
     def compute_loss(
         self,
@@ -166,3 +169,9 @@ def _as_texts(dataset: Any, text_field: str, source: str) -> Any:
     sets = (("prompt", "completion", text_field), ("messages",), ("conversations",), (text_field,))
     names = next(names for names in sets if set(names[:2]) <= set(there))
     return as_texts(dataset, [name for name in names if name in there], source, turns=True)
+
+
+def _why_no_labels(max_length: int | None) -> str:
+    if max_length is None:
+        return "Are the completions empty, or is there no turn of the assistant?"
+    return f"`max_length` is {max_length}, where rows are cut: raise it, or shorten the prompts."
