@@ -159,7 +159,9 @@ def check_train_dataset(
         raise ValueError("The training set has no rows.")
     seen_all = _has_label_column(dataset)
     found = not need_numbers
-    for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):
+    for batch in _labelled(dataset, collate):
+        check_has_labels(batch)
+        labels = batch["labels"]
         check_labels(labels, vocab_size)
         found = found or bool((vocab.columns(labels) >= 0).any())
         if found and not seen_all:
@@ -183,13 +185,17 @@ def has_numbers(dataset: Any, collate: Any, vocab: NumberVocab) -> bool | None:
     Args:
         dataset, collate, vocab: as of `check_train_dataset`.
     """
-    seen_all = _has_label_column(dataset)
-    for batch in ({"labels": each} for each in _label_column(dataset)) if seen_all else collated(dataset, collate):
+    for batch in _labelled(dataset, collate):
         if batch.get("labels") is None:
             return None
         if bool((vocab.columns(batch["labels"]) >= 0).any()):
             return True
-    return False if seen_all or (has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+    return False if _has_label_column(dataset) or (has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+
+
+def _labelled(dataset: Any, collate: Any) -> Iterator[Any]:
+    """Batches with all the labels of a stored set, or those of the first examples; none of a stream."""
+    return stored_columns(dataset, ["labels"]) if _has_label_column(dataset) else collated(dataset, collate)
 
 
 def _has_label_column(dataset: Any) -> bool:
@@ -202,11 +208,6 @@ def has_random_access(dataset: Any) -> bool:
     # torch's streams inherit a `__getitem__` that raises.
     is_stream = isinstance(dataset, torch.utils.data.IterableDataset)
     return not is_stream and hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-
-
-def _label_column(dataset: Dataset) -> Iterator[Tensor]:
-    for batch in stored_columns(dataset, ["labels"]):
-        yield batch["labels"].flatten().long()
 
 
 def stored_columns(dataset: Dataset, names: list[str]) -> Iterator[dict[str, Tensor]]:
@@ -234,11 +235,6 @@ def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
     for batch in collated(dataset, collate):
         check_has_labels(batch)
         yield batch["labels"]
-
-
-def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
-    for labels in first_labels(dataset, collate):
-        yield labels.reshape(-1)
 
 
 def collated(dataset: Any, collate: Any) -> Iterator[Any]:

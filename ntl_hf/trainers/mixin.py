@@ -13,13 +13,13 @@ from ..settings.arguments import resolve_ntl_config
 from ..settings.config import NTLConfig
 from ..tokens.number_vocab import NumberVocab
 from .callback import NTLCallback
+from .cards import RunRecord
 from .checks import check_fsdp_in_force, check_loss_func, check_parallelism, check_placed_digits, check_smoothing
 from .first_batch import check_first_labels, check_training_labels
 from .loss_side import HeadNeeds, LossSide
 from .model_kind import check_language_model
 from .model_systems import check_model
 from .quantized import keep_differentiable
-from .run_record import RunRecord
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
