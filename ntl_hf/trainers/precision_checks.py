@@ -15,7 +15,7 @@ _INSTRUCTIONS = {
 }
 _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _ROWS, _WIDTH = 64, 384
-_BUDGET_S = 0.1
+_BUDGET_S = 0.05
 # Below it there is nothing to gain from float32, whatever the processor is said to have.
 _WORTH_A_WORD = 1.5
 

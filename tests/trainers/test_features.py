@@ -233,7 +233,7 @@ def test_liger_asks_for_the_loss_alone(tmp_path):
     """With `use_liger_kernel` the Trainer passes `skip_logits` in evaluation; we need the logits."""
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
     batch = next(iter(trainer.get_eval_dataloader()))
-    assert "skip_logits" not in trainer._inputs_without_labels({**batch, "skip_logits": True})
+    assert "skip_logits" not in trainer._without_labels({**batch, "skip_logits": True})
 
 
 def test_data_sets_that_are_no_datasets_dataset(tmp_path):
