@@ -15,7 +15,7 @@ from ..trainers.checks import check_fsdp_in_force, check_parallelism
 from ..trainers.first_batch import FirstBatch
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
-from ..trainers.quantized import keep_differentiable
+from ..trainers.model_modes import keep_differentiable
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
@@ -81,7 +81,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
-        dataset, collate = self._rows_and_collator()
+        dataset, collate = self._prepared(self.train_dataset, "training")
         check_number_dataset(dataset, collate, self._vocab_size)
         check_best_metric(self)
 

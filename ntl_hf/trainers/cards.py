@@ -81,10 +81,8 @@ class CardNotes:
 
     def finish(self, trainer: Any, record: RunRecord, path: Path) -> None:
         """Complete a card that transformers, TRL or peft wrote for `trainer`."""
-        own = (*record.card_tags, *getattr(trainer, "_tag_names", ()))
-        facts = CardFacts(
-            trainer, {*self.tags, *own, "generated_from_trainer"}, trainer.data_name, self.dataset_ids, self.was_folder
-        )
+        tags = {*self.tags, *record.card_tags, *getattr(trainer, "_tag_names", ()), "generated_from_trainer"}
+        facts = CardFacts(trainer, tags, self.dataset_ids, self.was_folder)
         finish_card(path, facts, *record.card_text(trainer.model.config))
 
 

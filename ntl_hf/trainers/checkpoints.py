@@ -164,24 +164,21 @@ def resolve_checkpoint(wanted: str | bool | None, output_dir: str | Path) -> str
     if choice == "false":
         return None
     if choice not in ("true", "auto"):
-        return _named_checkpoint(Path(str(wanted)))
-    folder = last_complete_checkpoint(output_dir)
-    if folder is None and choice == "true":
+        folder = str(Path(str(wanted)))
+        problem = checkpoint_problem(folder) if os.path.isdir(folder) else "no such folder"
+        if problem is not None:
+            raise ValueError(
+                f"--resume_from_checkpoint {folder}: not a complete checkpoint ({problem}). 'auto' takes the last one "
+                "of `output_dir` that is."
+            )
+        return folder
+    last = last_complete_checkpoint(output_dir)
+    if last is None and choice == "true":
         raise ValueError(
             f"--resume_from_checkpoint true: no complete checkpoint in {output_dir}. 'auto' starts from the beginning "
             "where there is none."
         )
-    return folder
-
-
-def _named_checkpoint(folder: Path) -> str:
-    problem = checkpoint_problem(folder) if folder.is_dir() else "no such folder"
-    if problem is not None:
-        raise ValueError(
-            f"--resume_from_checkpoint {folder}: not a complete checkpoint ({problem}). 'auto' takes the last one of "
-            "`output_dir` that is."
-        )
-    return str(folder)
+    return last
 
 
 def _manifest_problem(folder: Path) -> str | None:
@@ -207,13 +204,11 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     told, settings, sizes = content["saved_by"], content["settings"], content.get("files")
     if not isinstance(told, dict) or not isinstance(sizes, dict) or {type(size) for size in sizes.values()} - {int}:
         raise ValueError(f"{folder / MANIFEST} must hold `saved_by` and `files`, names with sizes. {advice}")
-    if not isinstance(settings, dict) or not all(map(_is_setting, settings.values())):
+    if not isinstance(settings, dict) or not all(
+        value is None or isinstance(value, str) or is_number(value) for value in settings.values()
+    ):
         raise ValueError(f"{folder / MANIFEST} must hold numbers, texts and null as `settings`. {advice}")
     return content
-
-
-def _is_setting(value: Any) -> bool:
-    return value is None or isinstance(value, str) or is_number(value)
 
 
 def _delete(folder: Path) -> None:

@@ -46,7 +46,8 @@ def check_training_labels(trainer: Any) -> None:
     Raises:
         ValueError: see `check_train_dataset`, `check_layouts` and `check_best_metric`.
     """
-    (dataset, collate), config, objective = trainer._rows_and_collator(), trainer.ntl_config, trainer.objective
+    dataset, collate = trainer._prepared(trainer.train_dataset, "training")
+    config, objective = trainer.ntl_config, trainer.objective
     vocab_size = trainer._loss_side.vocab_size
     check_train_dataset(dataset, collate, objective.vocab, vocab_size, need_numbers=config.needs_numbers)
     reads_layouts = objective.syntax is not None and config.weight > 0

@@ -61,7 +61,7 @@ class LossSide:
 
     Args:
         trainer: whose settings and model are in force.
-        vocab: the number tokens.
+        vocab: the number tokens; None: they are found in the trainer's tokenizer.
 
     Attributes:
         objective: what is computed.
@@ -76,9 +76,11 @@ class LossSide:
         loop: the one that is running, of training unless there is an evaluation.
     """
 
-    def __init__(self, trainer: Any, vocab: NumberVocab) -> None:
+    def __init__(self, trainer: Any, vocab: NumberVocab | None) -> None:
         config = trainer.ntl_config
-        syntax = NumberSyntax.from_tokenizer(trainer._require_tokenizer(), vocab) if config.reads_text else None
+        if vocab is None:
+            vocab = NumberVocab.from_tokenizer(_tokenizer_of(trainer), config.digits_only)
+        syntax = NumberSyntax.from_tokenizer(_tokenizer_of(trainer), vocab) if config.reads_text else None
         self.objective = NTLObjective(vocab, config, syntax)
         self.vocab_size = check_vocab(trainer.model, vocab)
         self._accelerator, self._process_factor = trainer.accelerator, trainer._process_scale
@@ -254,3 +256,12 @@ class LossSide:
 
 def _given_labels(batch: Any) -> Tensor:
     return batch["shift_labels"] if "shift_labels" in batch else batch["labels"]
+
+
+def _tokenizer_of(trainer: Any) -> Any:
+    if trainer.processing_class is None:
+        raise ValueError(
+            f"{type(trainer).__name__} needs the tokenizer to know which tokens are numbers: pass "
+            "`processing_class=tokenizer` (or `number_vocab=NumberVocab...`)."
+        )
+    return trainer.processing_class

@@ -18,8 +18,8 @@ from .checks import check_fsdp_in_force, check_loss_func, check_parallelism, che
 from .first_batch import check_first_labels, check_training_labels
 from .loss_side import HeadNeeds, LossSide
 from .model_kind import check_language_model
+from .model_modes import keep_differentiable
 from .model_systems import check_model
-from .quantized import keep_differentiable
 from .saving import NTLSavingMixin
 from .steps import StepMixin
 
@@ -64,17 +64,14 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         self._use_settings(resolve_ntl_config(self.args, ntl_config))
 
     def _use_settings(self, config: NTLConfig) -> None:
-        vocab = self._number_vocab
-        if vocab is None:
-            vocab = NumberVocab.from_tokenizer(self._require_tokenizer(), config.digits_only)
         self.ntl_callback = self._find_or_add_callback()
         self.ntl_config = self.ntl_callback.resolve(config)
         check_smoothing(self)
         check_placed_digits(self.ntl_config, self.processing_class)
-        self._loss_side = LossSide(self, vocab)
+        self._loss_side = LossSide(self, self._number_vocab)
         self.objective = self._loss_side.objective
         self.ntl_callback.balance, self.ntl_callback.pictures = self._loss_side.balance, self._loss_side.plots
-        logger.info("%s: %d number tokens, %s", type(self).__name__, len(vocab), self.ntl_config)
+        logger.info("%s: %d number tokens, %s", type(self).__name__, len(self.objective.vocab), self.ntl_config)
 
     def _find_or_add_callback(self) -> NTLCallback:
         found = [callback for callback in self.callback_handler.callbacks if isinstance(callback, NTLCallback)]
@@ -103,14 +100,6 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         if kwargs.get("compute_objective") is None:
             kwargs["compute_objective"] = _objective_without_components
         return super().hyperparameter_search(*args, **kwargs)
-
-    def _require_tokenizer(self) -> Any:
-        if self.processing_class is None:
-            raise ValueError(
-                f"{type(self).__name__} needs the tokenizer to know which tokens are numbers: pass "
-                "`processing_class=tokenizer` (or `number_vocab=NumberVocab...`)."
-            )
-        return self.processing_class
 
     @property
     def ntl_weight(self) -> float:

@@ -78,11 +78,8 @@ class StepMixin:
 
     # ---- Data ----
 
-    def _rows_and_collator(self) -> tuple[Any, Any]:
-        """The training set and the collator as training sees them, without columns that the model does not know."""
-        return self._prepared(self.train_dataset, "training")
-
     def _prepared(self, dataset: Any, description: str) -> tuple[Any, Any]:
+        """A set and the collator as its loop sees them, "training" or "evaluation": without unknown columns."""
         if isinstance(dataset, Dataset):
             return self._remove_unused_columns(dataset, description=description), self.data_collator
         return dataset, self._get_collator_with_removed_columns(self.data_collator, description=description)
