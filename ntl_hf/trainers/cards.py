@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
+from ..losses.balance import Balance
 from ..settings.config import FILE_NAME, NTLConfig
 from .checkpoints import CHECKPOINTS
 from .model_card import CITATION, TAGS, CardFacts, finish_card, section
@@ -24,12 +25,12 @@ class RunRecord:
 
     Attributes:
         config: the settings of the number loss; None where the model is trained on another loss.
-        states: what else goes on in a resumed run, each with `save(folder)` and `check(folder)`.
+        balance: of the terms, which goes on in a resumed run.
         tags: for the card, where there is no number loss.
     """
 
     config: NTLConfig | None
-    states: tuple[Any, ...] = ()
+    balance: Balance | None = None
     tags: tuple[str, ...] = ()
 
     @property

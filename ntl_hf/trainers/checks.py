@@ -195,7 +195,9 @@ def has_numbers(dataset: Any, collate: Any, vocab: NumberVocab) -> bool | None:
 
 def _labelled(dataset: Any, collate: Any) -> Iterator[Any]:
     """Batches with all the labels of a stored set, or those of the first examples; none of a stream."""
-    return stored_columns(dataset, ["labels"]) if _has_label_column(dataset) else collated(dataset, collate)
+    if not _has_label_column(dataset):
+        return collated(dataset, collate)
+    return ({"labels": each["labels"].long()} for each in stored_columns(dataset, ["labels"]))
 
 
 def _has_label_column(dataset: Any) -> bool:

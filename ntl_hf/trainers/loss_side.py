@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ class HeadNeeds:
     """
 
     logits: str | None
-    plan: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any]
     is_all: bool = False
 
 

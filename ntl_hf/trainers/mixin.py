@@ -118,8 +118,7 @@ class NTLMixin(NTLSavingMixin, StepMixin):
         check_training_labels(self)
 
     def _run_record(self) -> RunRecord:
-        balance = self._loss_side.balance
-        return RunRecord(self.ntl_config, () if balance is None else (balance,))
+        return RunRecord(self.ntl_config, self._loss_side.balance)
 
     def _begin_attempt(self, checkpoint: str | None, is_first: bool) -> None:
         super()._begin_attempt(checkpoint, is_first)

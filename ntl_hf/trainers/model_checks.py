@@ -147,9 +147,13 @@ def warn_about_own_loss(model: nn.Module, inputs: dict[str, Any], vocab: NumberV
     Looks at the first row of a batch of text.
     """
     if "pixel_values" not in inputs:  # whose rows need not be those of the text
-        inputs = {name: _first_row(value, len(inputs["labels"])) for name, value in inputs.items()}
+        rows = len(inputs["labels"])
+        inputs = {
+            name: value[:1] if isinstance(value, Tensor) and value.ndim and len(value) == rows else value
+            for name, value in inputs.items()
+        }
     labels = inputs["labels"]
-    if labels.numel() * _vocab_size(model) > _MOST_LOGITS:
+    if labels.numel() * _unwrapped(model).config.get_text_config().vocab_size > _MOST_LOGITS:
         return
     with in_mode(model, training=False):
         outputs = model(**inputs)
@@ -197,15 +201,6 @@ def _cross_entropy(logits: Tensor, labels: Tensor, vocab: NumberVocab, shift: bo
 
 def _is_close(own: float, other: float) -> bool:
     return abs(own - other) <= _OWN_LOSS_TOLERANCE * max(1.0, abs(own))
-
-
-def _first_row(value: Any, rows: int) -> Any:
-    return value[:1] if isinstance(value, Tensor) and value.ndim and len(value) == rows else value
-
-
-def _vocab_size(model: nn.Module) -> int:
-    """Number of logits of a model, wrapped or not."""
-    return int(_unwrapped(model).config.get_text_config().vocab_size)
 
 
 def _unwrapped(model: nn.Module) -> Any:

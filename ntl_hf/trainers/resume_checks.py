@@ -53,8 +53,8 @@ def check_checkpoint(trainer: Any, folder: Path, record: RunRecord) -> None:
         check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), str(folder))
     check_same_model(folder, trainer.model)
     check_same_deepspeed(folder, parallelism_of(trainer.accelerator))
-    for state in record.states:
-        state.check(folder)
+    if record.balance is not None:
+        record.balance.check(folder)
     if not has_optimizer(folder):
         warnings.warn(f"{folder} has no state of the optimizer (`save_only_model`?): it starts anew.")
     _warn_of_other_loss(folder, record.settings)

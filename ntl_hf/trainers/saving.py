@@ -127,8 +127,9 @@ class NTLSavingMixin:
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             torch.save(self.args, folder / LAST_OF_MODEL)  # they were saved as changed
-            for state in self._run_record().states:
-                state.save(folder)
+            balance = self._run_record().balance
+            if balance is not None:
+                balance.save(folder)
             finish_checkpoint(folder, parallelism_of(self.accelerator), settings_to_record(self))
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(folder))
