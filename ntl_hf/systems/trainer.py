@@ -11,7 +11,7 @@ from ..decoding.stepper import CACHE_NAMES
 from ..losses.objective import router_loss
 from ..tokens.targets import IGNORE_INDEX, shift_labels
 from ..trainers.cards import RunRecord
-from ..trainers.checks import check_fsdp_in_force, check_parallelism
+from ..trainers.checks import check_parallelism
 from ..trainers.first_batch import FirstBatch
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
@@ -57,7 +57,6 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             kwargs["data_collator"] = NumberCollator(kwargs["processing_class"])
         super().__init__(model, *args, **kwargs)
         check_parallelism(self)
-        check_fsdp_in_force(self)
         check_adapter(self.model)
         keep_differentiable(self.model)
         self.system = _system(self)

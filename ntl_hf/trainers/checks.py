@@ -27,27 +27,23 @@ _SAMPLE = 1000
 
 
 def check_parallelism(trainer: Any) -> None:
-    """Raise `ValueError` under `nn.DataParallel` and DeepSpeed sequence parallelism."""
-    name = type(trainer).__name__
+    """Raise `ValueError` under `nn.DataParallel`, DeepSpeed sequence parallelism, and FSDP that is not in force."""
+    name, accelerator = type(trainer).__name__, trainer.accelerator
     if trainer.args.n_gpu > 1:
         raise ValueError(
             f"{name} does not support `nn.DataParallel`, which the Trainer falls back to when one process sees "
             "several GPUs. Start it with `accelerate launch` or `torchrun`, or set `CUDA_VISIBLE_DEVICES` to one GPU."
         )
-    parallelism = getattr(trainer.accelerator, "parallelism_config", None)
+    parallelism = getattr(accelerator, "parallelism_config", None)
     if parallelism is not None and parallelism.sp_enabled and parallelism.sp_backend == "deepspeed":
         raise ValueError(
             f"{name} does not support DeepSpeed sequence parallelism: the loss is then the model's own, without the "
             "number loss. Use data parallelism, ZeRO or FSDP2 instead (`sp_size: 1`)."
         )
-
-
-def check_fsdp_in_force(trainer: Any) -> None:
-    """Raise `ValueError` where FSDP was asked for and the processes run without it."""
     # Without a GPU, accelerate takes the processes for another kind, and wraps the model in DDP without a word.
     wants_fsdp = bool(trainer.args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP") == "true"
-    actual = trainer.accelerator.distributed_type
-    if wants_fsdp and trainer.accelerator.num_processes > 1 and actual != DistributedType.FSDP:
+    actual = accelerator.distributed_type
+    if wants_fsdp and accelerator.num_processes > 1 and actual != DistributedType.FSDP:
         raise ValueError(
             f"FSDP was asked for, but accelerate runs {actual.value}, with the whole model in every process: it needs "
             "a GPU for each. Use another configuration (`ddp`, or DeepSpeed's `zero3`)."

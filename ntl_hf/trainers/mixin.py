@@ -14,7 +14,7 @@ from ..settings.config import NTLConfig
 from ..tokens.number_vocab import NumberVocab
 from .callback import NTLCallback
 from .cards import RunRecord
-from .checks import check_fsdp_in_force, check_loss_func, check_parallelism, check_placed_digits, check_smoothing
+from .checks import check_loss_func, check_parallelism, check_placed_digits, check_smoothing
 from .first_batch import check_first_labels, check_training_labels
 from .loss_side import HeadNeeds, LossSide
 from .model_kind import check_language_model
@@ -51,7 +51,6 @@ class NTLMixin(NTLSavingMixin, StepMixin):
     ) -> None:
         super().__init__(*args, **kwargs)
         check_parallelism(self)
-        check_fsdp_in_force(self)
         check_loss_func(self)
         check_model(self.model, self.processing_class)
         check_language_model(self.model)
