@@ -15,6 +15,7 @@ from ..tokens.number_layout import NumberSyntax
 from ..tokens.number_vocab import NumberVocab
 from ..trainers.callback import NTLCallback
 from ..trainers.checks import check_labels, check_train_dataset, check_vocab
+from ..trainers.first_batch import FirstBatch
 from ..trainers.model_kind import check_language_model
 
 _NO_DATA_PARALLEL = (
@@ -54,7 +55,8 @@ class BatchLossCallback(NTLCallback):
         self.config = config
         self.vocab, syntax = _numbers_of(tokenizer, config)
         self.objective = NTLObjective(self.vocab, config, syntax)
-        self._is_attached = self._called = self._first_batch_checked = False
+        self._is_attached = self._called = False
+        self._first_batch = FirstBatch("logits and labels")
 
     def batch_loss(self, logits: Tensor, labels: Tensor, num_items: Tensor | int | None = None) -> Tensor:
         """The loss of one micro-batch.
@@ -87,10 +89,11 @@ class BatchLossCallback(NTLCallback):
     def _check_batch(self, logits: Tensor, labels: Tensor, num_items: Tensor | int | None) -> None:
         if torch.is_tensor(num_items) and num_items.numel() > 1:
             raise ValueError(_NO_DATA_PARALLEL)
-        if not self._first_batch_checked:
-            self.vocab.check_fits(logits.shape[-1])
-            check_labels(labels, logits.shape[-1])  # once: it reads values back from the device
-            self._first_batch_checked = True
+        self._first_batch.make("logits and labels", self._check_fit, logits.shape[-1], labels)
+
+    def _check_fit(self, vocab_size: int, labels: Tensor) -> None:
+        self.vocab.check_fits(vocab_size)
+        check_labels(labels, vocab_size)
 
     def _current_factor(self) -> float:
         """The factor of the weight, 1 in evaluation; notes that the loss of a step was made."""

@@ -75,7 +75,7 @@ class NTLLossCallback(BatchLossCallback):
         except ValueError:
             self.restore()
             raise
-        self._first_batch_checked = False  # that was a batch of our own
+        self._first_batch.due.add("logits and labels")  # that was a batch of our own
 
     def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         try:

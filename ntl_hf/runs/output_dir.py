@@ -8,8 +8,7 @@ from typing import Any
 from transformers import TrainingArguments
 
 from ..trainers.checkpoints import CHECKPOINTS, checkpoint_problem, list_checkpoints, resolve_checkpoint, step_of
-from ..trainers.folder_lock import locked
-from ..trainers.run_lock import BUSY
+from ..trainers.folder_lock import BUSY, locked
 
 # What a finished run leaves in its folder.
 RUN_MARKS = ("*.safetensors", "adapter_config.json", "trainer_state.json")

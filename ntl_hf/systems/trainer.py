@@ -10,11 +10,12 @@ from transformers import Trainer
 from ..decoding.stepper import CACHE_NAMES
 from ..losses.objective import router_loss
 from ..tokens.targets import IGNORE_INDEX, shift_labels
-from ..trainers.checks import check_fsdp_in_force, check_parallelism
+from ..trainers.cards import RunRecord
+from ..trainers.checks import check_parallelism
+from ..trainers.first_batch import FirstBatch
 from ..trainers.lora import with_adapter
 from ..trainers.metric_checks import check_best_metric
-from ..trainers.quantized import keep_differentiable
-from ..trainers.run_record import RunRecord
+from ..trainers.model_modes import keep_differentiable
 from ..trainers.saving import NTLSavingMixin
 from ..trainers.steps import StepMixin
 from .adapted import system_of
@@ -56,14 +57,13 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
             kwargs["data_collator"] = NumberCollator(kwargs["processing_class"])
         super().__init__(model, *args, **kwargs)
         check_parallelism(self)
-        check_fsdp_in_force(self)
         check_adapter(self.model)
         keep_differentiable(self.model)
         self.system = _system(self)
         # Without this, the Trainer does not count the labels of the step.
         self.model_accepts_loss_kwargs = True
         self._parts: Tensor | None = None
-        self._steps, self._first_batch_checked = 0, False
+        self._steps, self._first_batch = 0, FirstBatch("numbers")
 
     @property
     def _is_head(self) -> bool:
@@ -80,7 +80,7 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
 
         `train` calls it; call it yourself to know before a long set-up.
         """
-        dataset, collate = self._rows_and_collator()
+        dataset, collate = self._prepared(self.train_dataset, "training")
         check_number_dataset(dataset, collate, self._vocab_size)
         check_best_metric(self)
 
@@ -92,10 +92,9 @@ class NumberHeadTrainer(NTLSavingMixin, StepMixin, Trainer):
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
         batches, counts = super().get_batch_samples(epoch_iterator, num_batches, device)
-        if batches and not self._first_batch_checked:
+        if batches:
             # Once: it reads values back from the device. Stored sets were checked whole before.
-            check_numbers(batches[0], self._vocab_size)
-            self._first_batch_checked = True
+            self._first_batch.make("numbers", check_numbers, batches[0], self._vocab_size)
         self._steps += bool(batches)
         return batches, counts
 

@@ -71,8 +71,8 @@ def finish_checkpoint(
 
     Args:
         folder: of the checkpoint.
-        saved_by: how the processes shared the work, for `saved_by` to return.
-        settings: numbers, texts and None that the run was trained with, for `settings_of` to return.
+        saved_by: how the processes shared the work, for `told_by` to return.
+        settings: numbers, texts and None that the run was trained with, for `told_by` to return.
     """
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     draft = folder / f"{MANIFEST}.tmp"
@@ -81,22 +81,13 @@ def finish_checkpoint(
     os.replace(draft, folder / MANIFEST)
 
 
-def saved_by(folder: str | Path) -> dict[str, Any]:
-    """What `finish_checkpoint` was told; empty for a stock trainer's checkpoint.
+def told_by(folder: str | Path, name: str) -> dict[str, Any]:
+    """What `finish_checkpoint` was told as `saved_by` or as `settings`; empty for a stock trainer's checkpoint.
 
     Raises:
         ValueError: the manifest is damaged.
     """
-    return _read_manifest(Path(folder))[0] if (Path(folder) / MANIFEST).is_file() else {}
-
-
-def settings_of(folder: str | Path) -> dict[str, Any]:
-    """With what settings `finish_checkpoint` was told that the run was trained; empty where it was told none.
-
-    Raises:
-        ValueError: the manifest is damaged.
-    """
-    return _read_manifest(Path(folder))[1] if (Path(folder) / MANIFEST).is_file() else {}
+    return _read_manifest(Path(folder))[name] if (Path(folder) / MANIFEST).is_file() else {}
 
 
 def checkpoint_problem(folder: str | Path) -> str | None:
@@ -173,29 +164,26 @@ def resolve_checkpoint(wanted: str | bool | None, output_dir: str | Path) -> str
     if choice == "false":
         return None
     if choice not in ("true", "auto"):
-        return _named_checkpoint(Path(str(wanted)))
-    folder = last_complete_checkpoint(output_dir)
-    if folder is None and choice == "true":
+        folder = str(Path(str(wanted)))
+        problem = checkpoint_problem(folder) if os.path.isdir(folder) else "no such folder"
+        if problem is not None:
+            raise ValueError(
+                f"--resume_from_checkpoint {folder}: not a complete checkpoint ({problem}). 'auto' takes the last one "
+                "of `output_dir` that is."
+            )
+        return folder
+    last = last_complete_checkpoint(output_dir)
+    if last is None and choice == "true":
         raise ValueError(
             f"--resume_from_checkpoint true: no complete checkpoint in {output_dir}. 'auto' starts from the beginning "
             "where there is none."
         )
-    return folder
-
-
-def _named_checkpoint(folder: Path) -> str:
-    problem = checkpoint_problem(folder) if folder.is_dir() else "no such folder"
-    if problem is not None:
-        raise ValueError(
-            f"--resume_from_checkpoint {folder}: not a complete checkpoint ({problem}). 'auto' takes the last one of "
-            "`output_dir` that is."
-        )
-    return str(folder)
+    return last
 
 
 def _manifest_problem(folder: Path) -> str | None:
     try:
-        *_, sizes = _read_manifest(folder)
+        sizes = _read_manifest(folder)["files"]
     except ValueError:
         return f"its {MANIFEST} cannot be read"
     if STATE not in sizes:
@@ -209,20 +197,18 @@ def _manifest_problem(folder: Path) -> str | None:
     return None
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     """How the checkpoint was saved, with what settings, and its files with their sizes; `ValueError` if damaged."""
     advice = "Take another checkpoint."
-    content = read_settings(folder / MANIFEST, advice)
-    told, settings, sizes = content.get("saved_by", {}), content.get("settings", {}), content.get("files")
+    content = {"saved_by": {}, "settings": {}, **read_settings(folder / MANIFEST, advice)}
+    told, settings, sizes = content["saved_by"], content["settings"], content.get("files")
     if not isinstance(told, dict) or not isinstance(sizes, dict) or {type(size) for size in sizes.values()} - {int}:
         raise ValueError(f"{folder / MANIFEST} must hold `saved_by` and `files`, names with sizes. {advice}")
-    if not isinstance(settings, dict) or not all(map(_is_setting, settings.values())):
+    if not isinstance(settings, dict) or not all(
+        value is None or isinstance(value, str) or is_number(value) for value in settings.values()
+    ):
         raise ValueError(f"{folder / MANIFEST} must hold numbers, texts and null as `settings`. {advice}")
-    return told, settings, sizes
-
-
-def _is_setting(value: Any) -> bool:
-    return value is None or isinstance(value, str) or is_number(value)
+    return content
 
 
 def _delete(folder: Path) -> None:

@@ -27,27 +27,23 @@ _SAMPLE = 1000
 
 
 def check_parallelism(trainer: Any) -> None:
-    """Raise `ValueError` under `nn.DataParallel` and DeepSpeed sequence parallelism."""
-    name = type(trainer).__name__
+    """Raise `ValueError` under `nn.DataParallel`, DeepSpeed sequence parallelism, and FSDP that is not in force."""
+    name, accelerator = type(trainer).__name__, trainer.accelerator
     if trainer.args.n_gpu > 1:
         raise ValueError(
             f"{name} does not support `nn.DataParallel`, which the Trainer falls back to when one process sees "
             "several GPUs. Start it with `accelerate launch` or `torchrun`, or set `CUDA_VISIBLE_DEVICES` to one GPU."
         )
-    parallelism = getattr(trainer.accelerator, "parallelism_config", None)
+    parallelism = getattr(accelerator, "parallelism_config", None)
     if parallelism is not None and parallelism.sp_enabled and parallelism.sp_backend == "deepspeed":
         raise ValueError(
             f"{name} does not support DeepSpeed sequence parallelism: the loss is then the model's own, without the "
             "number loss. Use data parallelism, ZeRO or FSDP2 instead (`sp_size: 1`)."
         )
-
-
-def check_fsdp_in_force(trainer: Any) -> None:
-    """Raise `ValueError` where FSDP was asked for and the processes run without it."""
     # Without a GPU, accelerate takes the processes for another kind, and wraps the model in DDP without a word.
     wants_fsdp = bool(trainer.args.fsdp) or os.environ.get("ACCELERATE_USE_FSDP") == "true"
-    actual = trainer.accelerator.distributed_type
-    if wants_fsdp and trainer.accelerator.num_processes > 1 and actual != DistributedType.FSDP:
+    actual = accelerator.distributed_type
+    if wants_fsdp and accelerator.num_processes > 1 and actual != DistributedType.FSDP:
         raise ValueError(
             f"FSDP was asked for, but accelerate runs {actual.value}, with the whole model in every process: it needs "
             "a GPU for each. Use another configuration (`ddp`, or DeepSpeed's `zero3`)."
@@ -159,7 +155,9 @@ def check_train_dataset(
         raise ValueError("The training set has no rows.")
     seen_all = _has_label_column(dataset)
     found = not need_numbers
-    for labels in _label_column(dataset) if seen_all else _collated_labels(dataset, collate):
+    for batch in _labelled(dataset, collate):
+        check_has_labels(batch)
+        labels = batch["labels"]
         check_labels(labels, vocab_size)
         found = found or bool((vocab.columns(labels) >= 0).any())
         if found and not seen_all:
@@ -183,13 +181,19 @@ def has_numbers(dataset: Any, collate: Any, vocab: NumberVocab) -> bool | None:
     Args:
         dataset, collate, vocab: as of `check_train_dataset`.
     """
-    seen_all = _has_label_column(dataset)
-    for batch in ({"labels": each} for each in _label_column(dataset)) if seen_all else collated(dataset, collate):
+    for batch in _labelled(dataset, collate):
         if batch.get("labels") is None:
             return None
         if bool((vocab.columns(batch["labels"]) >= 0).any()):
             return True
-    return False if seen_all or (has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+    return False if _has_label_column(dataset) or (has_random_access(dataset) and len(dataset) <= _SAMPLE) else None
+
+
+def _labelled(dataset: Any, collate: Any) -> Iterator[Any]:
+    """Batches with all the labels of a stored set, or those of the first examples; none of a stream."""
+    if not _has_label_column(dataset):
+        return collated(dataset, collate)
+    return ({"labels": each["labels"].long()} for each in stored_columns(dataset, ["labels"]))
 
 
 def _has_label_column(dataset: Any) -> bool:
@@ -202,11 +206,6 @@ def has_random_access(dataset: Any) -> bool:
     # torch's streams inherit a `__getitem__` that raises.
     is_stream = isinstance(dataset, torch.utils.data.IterableDataset)
     return not is_stream and hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
-
-
-def _label_column(dataset: Dataset) -> Iterator[Tensor]:
-    for batch in stored_columns(dataset, ["labels"]):
-        yield batch["labels"].flatten().long()
 
 
 def stored_columns(dataset: Dataset, names: list[str]) -> Iterator[dict[str, Tensor]]:
@@ -234,11 +233,6 @@ def first_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
     for batch in collated(dataset, collate):
         check_has_labels(batch)
         yield batch["labels"]
-
-
-def _collated_labels(dataset: Any, collate: Any) -> Iterator[Tensor]:
-    for labels in first_labels(dataset, collate):
-        yield labels.reshape(-1)
 
 
 def collated(dataset: Any, collate: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""`locked`: one process at a time writes into a folder."""
+"""`locked`: one process at a time writes into a folder"""
 
 import os
 import warnings
@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 # The hub's uploads leave out what begins with an underscore.
 LOCK = "_run.lock"
+BUSY = "another run is training into this folder; wait for it to end, or choose another `output_dir`."
 
 
 @contextmanager

@@ -51,27 +51,26 @@ def check_head(
     Returns:
         The fused head with the first of the transforms that agrees, or what differs and by how much.
     """
-    results: list[HeadResult] = []
+    heads = [fused_head.with_transform(each) for each in transforms]
     probes: list[LogitProbe] = []
 
-    def of_transforms() -> Tensor:
+    def measure() -> Tensor:
         # Before the passes with logits: ZeRO-3 fetches and releases weights by what it has seen in the first.
-        results.append(_fused_pass(model, unwrapped, fused_head, text, targets))
+        results = [_fused_pass(model, unwrapped, head, text, targets) for head in heads]
         probes.extend(_probes(model, unwrapped, text, targets))
+        own = probes[0].head(targets)
+        errors = [
+            [_fused_error(result, own), *(p.error_of(transform, targets) for p in probes)]
+            for result, transform in zip(results, transforms, strict=True)
+        ]
         # The worst of all passes.
-        return torch.stack([torch.stack([p.error_of(t, targets) for t in transforms]) for p in probes]).amax(0)
+        return torch.stack([torch.stack(each).amax(0) for each in errors])
 
-    def of_head() -> Tensor:
-        result = results[0] if head is fused_head else _fused_pass(model, unwrapped, head, text, targets)
-        return _fused_error(result, probes[0].head(targets)).unsqueeze(0)
-
-    errors, problem = _worst_of_all(of_transforms, len(transforms), gather, _name(model))
-    chosen = next((transform for transform, error in zip(transforms, errors, strict=True) if error[0] <= 0), None)
-    if chosen is None:
-        return problem or _difference(_name(model), errors[0], _where(probes, transforms[0], targets))
-    head = fused_head.with_transform(chosen)
-    errors, problem = _worst_of_all(of_head, 1, gather, _name(model))
-    return head if errors[0, 0] <= 0 else problem or _difference(_name(model), errors[0], "")
+    errors, problem = _worst_of_all(measure, len(heads), gather, _name(model))
+    for head, error in zip(heads, errors, strict=True):
+        if error[0] <= 0:
+            return head
+    return problem or _difference(_name(model), errors[0], _where(probes, transforms[0], targets))
 
 
 def _probes(model: nn.Module, unwrapped: nn.Module, text: dict[str, Any], targets: Targets) -> list[LogitProbe]:
@@ -122,7 +121,8 @@ def _where(probes: list[LogitProbe], transform: LogitTransform, targets: Targets
     """Under which conditions the difference was largest, with a space before."""
     if not probes:  # of another process
         return ""
-    return probes[int(torch.stack([p.error_of(transform, targets)[0] for p in probes]).argmax())].conditions
+    errors = torch.stack([p.error_of(transform, targets)[0] for p in probes])
+    return probes[int(errors.argmax())].conditions if errors.amax() > 0 else ""  # else of the fused head's own sums
 
 
 def _difference(name: str, error: Tensor, where: str) -> str:
@@ -147,9 +147,13 @@ def warn_about_own_loss(model: nn.Module, inputs: dict[str, Any], vocab: NumberV
     Looks at the first row of a batch of text.
     """
     if "pixel_values" not in inputs:  # whose rows need not be those of the text
-        inputs = {name: _first_row(value, len(inputs["labels"])) for name, value in inputs.items()}
+        rows = len(inputs["labels"])
+        inputs = {
+            name: value[:1] if isinstance(value, Tensor) and value.ndim and len(value) == rows else value
+            for name, value in inputs.items()
+        }
     labels = inputs["labels"]
-    if labels.numel() * _vocab_size(model) > _MOST_LOGITS:
+    if labels.numel() * _unwrapped(model).config.get_text_config().vocab_size > _MOST_LOGITS:
         return
     with in_mode(model, training=False):
         outputs = model(**inputs)
@@ -197,15 +201,6 @@ def _cross_entropy(logits: Tensor, labels: Tensor, vocab: NumberVocab, shift: bo
 
 def _is_close(own: float, other: float) -> bool:
     return abs(own - other) <= _OWN_LOSS_TOLERANCE * max(1.0, abs(own))
-
-
-def _first_row(value: Any, rows: int) -> Any:
-    return value[:1] if isinstance(value, Tensor) and value.ndim and len(value) == rows else value
-
-
-def _vocab_size(model: nn.Module) -> int:
-    """Number of logits of a model, wrapped or not."""
-    return int(_unwrapped(model).config.get_text_config().vocab_size)
 
 
 def _unwrapped(model: nn.Module) -> Any:

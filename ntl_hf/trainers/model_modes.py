@@ -1,9 +1,10 @@
-"""Forward passes that leave a model, its buffers and the random numbers as they were."""
+"""Forward passes that leave a model, its buffers, its layout and the random numbers as they were."""
 
 import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,3 +64,15 @@ def _torch_numbers(model: nn.Module) -> Iterator[None]:
     indices = sorted(device.index or 0 for device in devices if device.type == kind)
     with torch.random.fork_rng(devices=indices, device_type=kind):
         yield
+
+
+def keep_differentiable(model: nn.Module) -> None:
+    """Keep the four-bit layers of bitsandbytes in the layout that has a gradient.
+
+    On CPUs with AVX512-BF16, its first forward pass in evaluation mode packs the weights for inference, for good: all
+    later steps train without the gradient through these layers, with no more than a warning (bitsandbytes 0.50).
+    """
+    module: Any
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ..head import can_write_over, head_from_logits
 from ..losses.objective import router_loss
+from .labels import inputs_without_labels
 from .lora import with_adapter
+from .loss_side import HeadNeeds
 from .mixin import NTLMixin
-from .model_checks import text_of, warn_about_own_loss
 from .model_kind import logits_of
-from .step_loss import fused_loss
 
 
 class NTLPlainMixin(NTLMixin):
@@ -40,11 +40,11 @@ class NTLPlainMixin(NTLMixin):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        self._settle_head(model, inputs)
+        self._loss_side.check_first(self, model, inputs)
         if self.head_choice.is_fused and (self._drops_outputs or not return_outputs):
             loss, outputs = self._fused_loss(model, inputs, num_items_in_batch)
         else:
-            outputs = model(**self._inputs_without_labels(inputs))
+            outputs = model(**self._without_labels(inputs))
             loss = self._loss_of_outputs(outputs, inputs, num_items_in_batch, inplace=not return_outputs)
         return (loss, outputs) if return_outputs else loss
 
@@ -57,12 +57,13 @@ class NTLPlainMixin(NTLMixin):
         finally:
             self._drops_outputs = False
 
+    def _without_labels(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        return inputs_without_labels(self.accelerator.unwrap_model(self.model), inputs)
+
     def _fused_loss(self, model: Any, inputs: dict[str, Any], num_items: Tensor | int | None) -> tuple[Tensor, Any]:
-        targets, factors = self._targets_and_factors(inputs, num_items)
-        with self._fused_head.collect(self.model, targets, factors.sum_weight) as result:
-            outputs = model(**self._inputs_without_labels(inputs))
-        self._step_loss.note(result.output, self.objective.number_losses(result.output), self.model.training)
-        loss = fused_loss(result.loss, outputs, factors)
+        targets, factors = self._loss_side.targets_and_factors(self, inputs, num_items)
+        rest = self._without_labels(inputs)
+        loss, outputs, _ = self._loss_side.fused_loss(lambda: model(**rest), self.model, targets, factors)
         return loss + self._auxiliary_loss(outputs, loss), outputs
 
     def _loss_of_outputs(
@@ -70,7 +71,7 @@ class NTLPlainMixin(NTLMixin):
     ) -> Tensor:
         """The loss from full logits; `inplace` lets their gradient be written over them, if nobody else has them."""
         logits = logits_of(outputs, self.objective.vocab)
-        targets, factors = self._targets_and_factors(inputs, num_items)
+        targets, factors = self._loss_side.targets_and_factors(self, inputs, num_items)
         inplace = inplace and self.compute_loss_func is None and self._can_write_over(logits)
         head = head_from_logits(logits, targets, mean_log_probs=self.label_smoother is not None, inplace=inplace)
         if self.compute_loss_func is not None:
@@ -80,7 +81,7 @@ class NTLPlainMixin(NTLMixin):
             total = self.objective.cross_entropy_sum(head, self.args.label_smoothing_factor)
             loss = factors.ce.to(total.device) * total
             loss = loss + self._auxiliary_loss(outputs, loss)
-        return loss + self._step_loss.number_term(head, factors, self.model.training)
+        return loss + self._loss_side.number_term(head, factors)
 
     def _can_write_over(self, logits: Tensor) -> bool:
         hooks = getattr(self.accelerator.unwrap_model(self.model), "_forward_hooks", None)
@@ -94,38 +95,13 @@ class NTLPlainMixin(NTLMixin):
         steps = self.current_gradient_accumulation_steps if self.model.training else 1
         return torch.as_tensor(router_loss(self.model.config, outputs)).to(loss.device) / steps
 
-    # ---- The head ----
-
-    def _plan_options(self) -> dict[str, Any]:
-        return {"label_smoothing": self.args.label_smoothing_factor}
-
-    def _needs_logits(self) -> str | None:
+    def _head_needs(self) -> HeadNeeds:
+        needed = None
         if self.compute_loss_func is not None:
-            return "`compute_loss_func` is given, which reads the logits"
-        if self.model.config.is_encoder_decoder and not hasattr(self.model, "prepare_decoder_input_ids_from_labels"):
-            return f"only {type(self.model).__name__} itself can make its decoder's inputs from the labels"
-        return None
-
-    def _settle_head(self, model: Any, inputs: dict[str, Any]) -> None:
-        super()._settle_head(model, inputs)
+            needed = "`compute_loss_func` is given, which reads the logits"
+        elif self.model.config.is_encoder_decoder and not hasattr(self.model, "prepare_decoder_input_ids_from_labels"):
+            needed = f"only {type(self.model).__name__} itself can make its decoder's inputs from the labels"
         # Where the user's or the Trainer's loss replaces the model's own, the stock trainer drops its terms as well.
         replaced = self.compute_loss_func is not None or self.label_smoother is not None
-        is_looked_at = self.model.training and not replaced and not self.args.torch_compile
-        if is_looked_at and "own loss" in self._first_batch.due:
-            self._first_batch.due.discard("own loss")
-            warn_about_own_loss(model, inputs, self.objective.vocab, not self._labels_are_aligned)
-
-    def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        ids = text_of(inputs)
-        return {**self._inputs_without_labels({"input_ids": ids, "labels": ids}), "labels": ids}
-
-    def _inputs_without_labels(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        # `skip_logits` is the Trainer's way to ask Liger's forward for the loss alone.
-        rest = {name: value for name, value in inputs.items() if name not in ("labels", "shift_labels", "skip_logits")}
-        if not self.model.config.is_encoder_decoder or {"decoder_input_ids", "decoder_inputs_embeds"} & rest.keys():
-            return rest
-        prepare = getattr(self.accelerator.unwrap_model(self.model), "prepare_decoder_input_ids_from_labels", None)
-        if prepare is None:
-            # Only the model knows how its decoder starts; its own loss goes unused.
-            return inputs
-        return {**rest, "decoder_input_ids": prepare(labels=inputs["labels"])}
+        plan = {"label_smoothing": self.args.label_smoothing_factor}
+        return HeadNeeds(needed, plan, is_all=not replaced and not self.args.torch_compile)

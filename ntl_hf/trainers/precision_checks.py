@@ -1,13 +1,12 @@
 """What is said of bfloat16 and float16 on a CPU without instructions for them: one line, with the factor measured."""
 
-import time
 import warnings
 from collections.abc import Iterable, Mapping
-from statistics import median
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.benchmark import Timer
 
 # As `torch.cpu.get_capabilities` calls them, on x86 and on ARM.
 _INSTRUCTIONS = {
@@ -16,7 +15,7 @@ _INSTRUCTIONS = {
 }
 _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _ROWS, _WIDTH = 64, 384
-_REPEATS, _BUDGET_S = 9, 0.1
+_BUDGET_S = 0.05
 # Below it there is nothing to gain from float32, whatever the processor is said to have.
 _WORTH_A_WORD = 1.5
 
@@ -77,13 +76,7 @@ def has_instructions(dtype: torch.dtype, capabilities: Mapping[str, Any]) -> boo
 
 def slowdown(dtype: torch.dtype) -> float:
     """How many times as long as in float32 the backward pass of a small product takes on the CPU."""
-    threads = torch.get_num_threads()
-    # On one thread: the other cores may be busy with something else.
-    torch.set_num_threads(1)
-    try:
-        return _backward_seconds(dtype) / _backward_seconds(torch.float32)
-    finally:
-        torch.set_num_threads(threads)
+    return _backward_seconds(dtype) / _backward_seconds(torch.float32)
 
 
 def _backward_seconds(dtype: torch.dtype) -> float:
@@ -92,14 +85,12 @@ def _backward_seconds(dtype: torch.dtype) -> float:
     weight = torch.ones(_WIDTH, _WIDTH, dtype=dtype, requires_grad=True)
     with torch.enable_grad():
         product = rows @ weight
-    gradient = torch.ones_like(product)
-    times: list[float] = []
-    # The first one sets the kernels up and does not count.
-    while len(times) < 2 or (len(times) <= _REPEATS and sum(times) < _BUDGET_S):
-        start = time.perf_counter()
-        torch.autograd.grad(product, (rows, weight), gradient, retain_graph=True)
-        times.append(time.perf_counter() - start)
-    return median(times[1:])
+    # On one thread, which is the timer's default: the other cores may be busy with something else.
+    timer = Timer(
+        "torch.autograd.grad(product, inputs, gradient, retain_graph=True)",
+        globals={"product": product, "inputs": (rows, weight), "gradient": torch.ones_like(product)},
+    )
+    return timer.blocked_autorange(min_run_time=_BUDGET_S).median
 
 
 def _capabilities() -> Mapping[str, Any]:

@@ -12,8 +12,8 @@ from transformers import AutoTokenizer, TrainerState
 from ..settings.checks import is_number
 from ..settings.config import FILE_NAME, NTLConfig
 from ..settings.json_settings import read_settings
-from .checkpoints import STATE, checkpoint_problem, list_checkpoints, saved_by, settings_of
-from .run_record import RunRecord
+from .cards import RunRecord
+from .checkpoints import STATE, checkpoint_problem, list_checkpoints, told_by
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ def check_checkpoint(trainer: Any, folder: Path, record: RunRecord) -> None:
         check_same_tokens(AutoTokenizer.from_pretrained(folder).get_vocab(), tokenizer.get_vocab(), str(folder))
     check_same_model(folder, trainer.model)
     check_same_deepspeed(folder, parallelism_of(trainer.accelerator))
-    for state in record.states:
-        state.check(folder)
+    if record.balance is not None:
+        record.balance.check(folder)
     if not has_optimizer(folder):
         warnings.warn(f"{folder} has no state of the optimizer (`save_only_model`?): it starts anew.")
     _warn_of_other_loss(folder, record.settings)
@@ -115,7 +115,7 @@ def check_same_model(folder: Path, model: Any) -> None:
 
 def check_same_deepspeed(folder: Path, parallelism: dict[str, Any]) -> None:
     """Raise `ValueError` if a checkpoint cannot be read because of DeepSpeed, which splits it among the processes."""
-    told = saved_by(folder)
+    told = told_by(folder, "saved_by")
     saved = {name: told.get(name) for name in parallelism} if told else {}
     if saved and saved != parallelism and "DEEPSPEED" in (saved["distributed_type"], parallelism["distributed_type"]):
         raise ValueError(
@@ -201,7 +201,7 @@ def go_on_with(trainer: Any, checkpoint: Path) -> None:
     trained with. A checkpoint that has no record is passed over.
     """
     given = settings_to_record(trainer)
-    saved = {name: value for name, value in settings_of(checkpoint).items() if _is_like(value, name, given)}
+    saved = {name: value for name, value in told_by(checkpoint, "settings").items() if _is_like(value, name, given)}
     differing = [name for name, value in saved.items() if value != given[name]]
     kept = [name for name in differing if name in _OF_OPTIMIZER and has_optimizer(checkpoint)]
     told = [f"{name} {given[name]} is not used: the optimizer goes on with {saved[name]}" for name in kept]

@@ -3,15 +3,16 @@
 import inspect
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from transformers.trainer_utils import has_length
 
 from ..settings.redaction import keep_out_of_files
-from .cards import HUB_ERRORS, CardNotes, tell_failed_pushes, what_is_left
+from .cards import HUB_ERRORS, CardNotes, RunRecord, tell_failed_pushes, what_is_left
 from .checkpoints import (
     LAST_OF_MODEL,
     begin_checkpoint,
@@ -23,6 +24,7 @@ from .checkpoints import (
     resolve_checkpoint,
 )
 from .checks import check_same_everywhere
+from .folder_lock import BUSY, locked
 from .interrupt import InterruptCallback
 from .model_card import is_from_folder
 from .model_kind import check_has_config
@@ -36,8 +38,6 @@ from .resume_checks import (
     warn_of_other_checkpoints,
 )
 from .resuming import PassOrder, stream_position, tell_finished
-from .run_lock import locked_by_one
-from .run_record import RunRecord
 
 
 class NTLSavingMixin:
@@ -80,7 +80,7 @@ class NTLSavingMixin:
         warn_of_slow_training(self)
         self.finished_checkpoint = None
         run_dir = self._get_output_dir(args[0] if args else kwargs.get("trial"))
-        with locked_by_one(self, run_dir):
+        with _locked_by_one(self, run_dir):
             checkpoint = resolve_checkpoint(resume_from_checkpoint, self.args.output_dir)
             check_same_everywhere(self._run_record().settings, checkpoint)
             if checkpoint is None:
@@ -127,8 +127,9 @@ class NTLSavingMixin:
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             torch.save(self.args, folder / LAST_OF_MODEL)  # they were saved as changed
-            for state in self._run_record().states:
-                state.save(folder)
+            balance = self._run_record().balance
+            if balance is not None:
+                balance.save(folder)
             finish_checkpoint(folder, parallelism_of(self.accelerator), settings_to_record(self))
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(folder))
@@ -253,3 +254,22 @@ def _changed(arguments: Any, **values: Any) -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(arguments, name, value)
+
+
+@contextmanager
+def _locked_by_one(trainer: Any, folder: str) -> Iterator[None]:
+    """Lock the folder of a run in the process that writes there, for all of its processes, while the block runs.
+
+    Raises:
+        ValueError: in all of them, if another run has it.
+    """
+    with ExitStack() as stack:
+        problem = None
+        if trainer.args.should_save:
+            try:
+                stack.enter_context(locked(folder, BUSY))
+            except ValueError as error:
+                problem = str(error)
+        for told in filter(None, gather_object([problem])):
+            raise ValueError(told)
+        yield

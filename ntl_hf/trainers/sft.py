@@ -1,5 +1,6 @@
 """`NTLSFTTrainer`, and what stands in for the model where TRL makes its loss."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,16 +12,14 @@ from trl.trainer.utils import FusedCausalLMOutput
 from ..data.sets import check_has_rows, column_names
 from ..data.text_columns import as_texts
 from ..head import head_from_logits
-from ..head.fused import FusedHead
 from ..losses.head_output import HeadOutput
 from ..losses.objective import LossFactors
 from ..settings.arguments import NTLArguments
 from ..tokens.targets import Targets
 from .checks import check_columns
+from .loss_side import HeadNeeds, LossSide
 from .mixin import NTLMixin
-from .model_checks import text_of
 from .model_kind import check_language_model, logits_of
-from .step_loss import fused_loss
 
 
 class NTLSFTTrainer(NTLMixin, SFTTrainer):
@@ -63,33 +62,21 @@ class NTLSFTTrainer(NTLMixin, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        self._settle_head(model, inputs)
-        targets, factors = self._targets_and_factors(inputs, num_items_in_batch)
-        fused_head = self._fused_head if self.head_choice.is_fused else None
-        forward = _ForwardForTRL(model, self.model, fused_head, targets, factors)
+        self._loss_side.check_first(self, model, inputs)
+        targets, factors = self._loss_side.targets_and_factors(self, inputs, num_items_in_batch)
+        forward = _ForwardForTRL(model, self.model, self._loss_side, targets, factors)
         result = super().compute_loss(forward, inputs, return_outputs, num_items_in_batch)
         loss, outputs = result if return_outputs else (result, None)
-        head = forward.head_output()
-        if forward.loss is None:
-            loss = loss + self._step_loss.number_term(head, factors, self.model.training)
-        else:
-            self._step_loss.note(head, self.objective.number_losses(head), self.model.training)
-            loss = loss + forward.loss
+        loss = loss + forward.rest_of_loss()
         return (loss, outputs) if return_outputs else loss
 
-    def _text_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        ids = text_of(inputs)
-        return {"input_ids": ids, "labels": ids, "use_cache": False}
-
-    def _needs_logits(self) -> str | None:
+    def _head_needs(self) -> HeadNeeds:
+        needed = None
         if self.compute_loss_func is not None:
-            return "`compute_loss_func` is given, which reads the logits"
-        if self.args.label_smoothing_factor > 0 and self.args.loss_type == "nll":
-            return "TRL smooths labels on the logits"
-        return None
-
-    def _plan_options(self) -> dict[str, Any]:
-        return {"dft": self.args.loss_type == "dft", "metrics": True}
+            needed = "`compute_loss_func` is given, which reads the logits"
+        elif self.args.label_smoothing_factor > 0 and self.args.loss_type == "nll":
+            needed = "TRL smooths labels on the logits"
+        return HeadNeeds(needed, {"dft": self.args.loss_type == "dft", "metrics": True})
 
 
 class _ForwardForTRL:
@@ -106,22 +93,19 @@ class _ForwardForTRL:
     Args:
         model: the model as it is called.
         unwrapped: the same without its wrappers for distributed training.
-        fused_head: None takes the model's logits.
+        side: what makes the loss, from hidden states or from the model's logits.
         targets: of the batch.
         factors: of the sums.
-
-    Attributes:
-        loss: CE + weight * NTL of the batch, scalar, if it comes from the fused head.
     """
 
     def __init__(
-        self, model: Any, unwrapped: nn.Module, fused_head: FusedHead | None, targets: Targets, factors: LossFactors
+        self, model: Any, unwrapped: nn.Module, side: LossSide, targets: Targets, factors: LossFactors
     ) -> None:
-        self._model, self._unwrapped, self._fused_head = model, unwrapped, fused_head
+        self._model, self._unwrapped, self._side = model, unwrapped, side
         self._targets, self._factors = targets, factors
         self._outputs: Any = None
         self._head: HeadOutput | None = None
-        self.loss: Tensor | None = None
+        self._loss: Tensor | None = None
 
     def __call__(self, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
         if not fused_lm_head:
@@ -142,20 +126,23 @@ class _ForwardForTRL:
         return result
 
     def _run(self, *args: Any, **kwargs: Any) -> tuple[Any, HeadOutput, Tensor]:
-        if self._fused_head is None:
+        targets = self._targets
+        if not self._side.head_choice.is_fused:
             outputs = self._model(*args, **kwargs)
-            head = head_from_logits(logits_of(outputs, self._targets.vocab), self._targets, metrics=True)
+            head = head_from_logits(logits_of(outputs, targets.vocab), targets, metrics=True)
             return outputs, head, head.log_probs
-        with self._fused_head.collect(self._unwrapped, self._targets, self._factors.sum_weight) as result:
-            outputs = self._model(*args, **kwargs)
-        self.loss = fused_loss(result.loss, outputs, self._factors)
-        return outputs, result.output, torch.zeros_like(result.output.log_probs)
+        self._loss, outputs, head = self._side.fused_loss(
+            partial(self._model, *args, **kwargs), self._unwrapped, targets, self._factors
+        )
+        return outputs, head, torch.zeros_like(head.log_probs)
 
-    def head_output(self) -> HeadOutput:
-        """Of the first call; where TRL asks for logits, which it does without labels, of these."""
-        if self._head is None:
+    def rest_of_loss(self) -> Tensor | float:
+        """What TRL's loss lacks: all of it from the fused head; the number loss from the logits of the first call."""
+        if self._loss is not None:
+            return self._loss
+        if self._head is None:  # where TRL asks for logits, which it does without labels
             self._head = head_from_logits(logits_of(self._outputs, self._targets.vocab), self._targets)
-        return self._head
+        return self._side.number_term(self._head, self._factors)
 
 
 def _as_texts(dataset: Any, text_field: str, source: str) -> Any:

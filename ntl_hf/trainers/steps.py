@@ -33,8 +33,14 @@ class StepMixin:
         return super().train(*args, **kwargs)
 
     def _inner_training_loop(self, *args: Any, **kwargs: Any) -> Any:
-        if self._attempts > 0:
-            self._warn_about_steps_before()
+        taken = self._attempts > 0 and self.state.global_step > self._initial_global_step
+        if taken and self.accelerator.is_main_process:
+            logger.warning(
+                "The memory was not enough after step %d: training begins again with a smaller batch, from the "
+                "weights and the state of the optimizer that it had then. For a run from the beginning, set "
+                "`per_device_train_batch_size` to what fits, and `auto_find_batch_size` to false.",
+                self.state.global_step,
+            )
         self._begin_attempt(kwargs.get("resume_from_checkpoint"), is_first=self._attempts == 0)
         self._attempts += 1
         return super()._inner_training_loop(*args, **kwargs)
@@ -53,15 +59,6 @@ class StepMixin:
         if hasattr(self, "_total_train_tokens"):
             self._total_train_tokens = 0
 
-    def _warn_about_steps_before(self) -> None:
-        if self.state.global_step > self._initial_global_step and self.accelerator.is_main_process:
-            logger.warning(
-                "The memory was not enough after step %d: training begins again with a smaller batch, from the "
-                "weights and the state of the optimizer that it had then. For a run from the beginning, set "
-                "`per_device_train_batch_size` to what fits, and `auto_find_batch_size` to false.",
-                self.state.global_step,
-            )
-
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         is_best = super()._determine_best_metric(metrics, trial)
         name = str(self.args.metric_for_best_model)
@@ -78,11 +75,8 @@ class StepMixin:
 
     # ---- Data ----
 
-    def _rows_and_collator(self) -> tuple[Any, Any]:
-        """The training set and the collator as training sees them, without columns that the model does not know."""
-        return self._prepared(self.train_dataset, "training")
-
     def _prepared(self, dataset: Any, description: str) -> tuple[Any, Any]:
+        """A set and the collator as its loop sees them, "training" or "evaluation": without unknown columns."""
         if isinstance(dataset, Dataset):
             return self._remove_unused_columns(dataset, description=description), self.data_collator
         return dataset, self._get_collator_with_removed_columns(self.data_collator, description=description)

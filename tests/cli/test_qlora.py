@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from ntl_hf.cli.main import main
-from ntl_hf.trainers.quantized import keep_differentiable
+from ntl_hf.trainers.model_modes import keep_differentiable
 from tests.tiny import char_tokenizer, tiny_model
 
 

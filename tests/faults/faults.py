@@ -138,8 +138,8 @@ FAULTS = (
     ),
     Fault(
         "numbers-of-the-batch",
-        "ntl_hf/trainers/step_loss.py",
-        "numbers: Any = num_numbers",
+        "ntl_hf/trainers/loss_side.py",
+        "numbers: Any = step.num_numbers",
         "numbers: Any = (targets.columns >= 0).sum()",
         "The number loss is divided by the numbers of the micro-batch instead of the step.",
         ("tests/trainers/test_gradients.py::test_decoder_at_any_accumulation_and_with_micro_batches_without_numbers",),

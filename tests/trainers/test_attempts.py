@@ -60,7 +60,7 @@ def test_the_head_is_checked_where_the_memory_ended_in_the_check(tmp_path, caplo
     trainer = make(NTLTrainer, tmp_path, per_device_train_batch_size=4, auto_find_batch_size=True)
     RunsOutOfMemory(trainer, after=0)
     trainer.train()
-    assert "head" not in trainer._first_batch.due and "fused head, no logits of 3 x" in caplog.text
+    assert "head" not in trainer._loss_side.first.due and "fused head, no logits of 3 x" in caplog.text
 
 
 def test_steps_before_the_memory_ended_are_told(tmp_path, caplog):

@@ -4,6 +4,7 @@ import types
 
 import pytest
 import torch
+from accelerate.utils import DistributedType
 from datasets import Dataset, IterableDataset
 from transformers import DataCollatorForSeq2Seq, TrainingArguments
 from trl import SFTConfig
@@ -137,9 +138,10 @@ def test_plain_argument_classes_take_the_defaults(arguments_class, tmp_path):
 
 def fake_trainer(n_gpu=1, **parallelism):
     config = types.SimpleNamespace(**parallelism) if parallelism else None
-    return types.SimpleNamespace(
-        args=types.SimpleNamespace(n_gpu=n_gpu), accelerator=types.SimpleNamespace(parallelism_config=config)
+    accelerator = types.SimpleNamespace(
+        parallelism_config=config, num_processes=1, distributed_type=DistributedType.NO
     )
+    return types.SimpleNamespace(args=types.SimpleNamespace(n_gpu=n_gpu, fsdp=[]), accelerator=accelerator)
 
 
 def test_data_parallel_and_sequence_parallelism():

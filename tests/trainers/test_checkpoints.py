@@ -15,8 +15,7 @@ from ntl_hf.trainers.checkpoints import (
     last_complete_checkpoint,
     remove_checkpoint,
     resolve_checkpoint,
-    saved_by,
-    settings_of,
+    told_by,
 )
 
 FILES = {
@@ -85,7 +84,7 @@ def test_a_manifest_that_cannot_be_read(write, content):
     (folder / MANIFEST).write_text(content)
     assert checkpoint_problem(folder) == f"its {MANIFEST} cannot be read"
     with pytest.raises(ValueError, match=rf"checkpoint-3/{MANIFEST} .*Take another checkpoint"):
-        saved_by(folder)
+        told_by(folder, "saved_by")
 
 
 @pytest.mark.parametrize("content", ['{"files": {}}', '{"files": {"model.safetensors": 7}}'])
@@ -128,16 +127,18 @@ def test_a_symbolic_link_is_removed_and_what_it_points_to_stays(write, tmp_path)
 
 def test_how_it_was_saved_can_be_read_back(write):
     folder = write(3, manifest=False)
-    assert saved_by(folder) == {}
+    assert told_by(folder, "saved_by") == {}
     finish_checkpoint(folder, {"num_processes": 2})
-    assert saved_by(folder) == {"num_processes": 2} and checkpoint_problem(folder) is None
+    assert told_by(folder, "saved_by") == {"num_processes": 2} and checkpoint_problem(folder) is None
     (folder / MANIFEST).unlink()
     finish_checkpoint(folder, {"num_processes": 2}, {"learning_rate": 0.5, "data_seed": None})
-    assert settings_of(folder) == {"learning_rate": 0.5, "data_seed": None} and checkpoint_problem(folder) is None
+    assert (
+        told_by(folder, "settings") == {"learning_rate": 0.5, "data_seed": None} and checkpoint_problem(folder) is None
+    )
     older = json.loads((folder / MANIFEST).read_text())
     del older["settings"]
     (folder / MANIFEST).write_text(json.dumps(older))
-    assert settings_of(folder) == {} and checkpoint_problem(folder) is None
+    assert told_by(folder, "settings") == {} and checkpoint_problem(folder) is None
 
 
 def test_a_stock_checkpoint_counts_once_it_has_its_state(write):

@@ -72,7 +72,7 @@ def test_one_forward_pass_and_no_logits(trainer_class, tmp_path):
     trainer = make_trainer(
         trainer_class, model, tmp_path, max_steps=3, per_device_train_batch_size=2, gradient_accumulation_steps=2
     )
-    trainer._settle_head(model, next(iter(trainer.get_train_dataloader())))
+    trainer._loss_side.check_first(trainer, model, next(iter(trainer.get_train_dataloader())))
     # The check of the head, on a few tokens: its own pass, and the logits of the model.
     assert (1, 0, 64) in shapes and all(shape[1] <= 16 for shape in shapes)
     shapes.clear()
@@ -233,7 +233,7 @@ def test_liger_asks_for_the_loss_alone(tmp_path):
     """With `use_liger_kernel` the Trainer passes `skip_logits` in evaluation; we need the logits."""
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path)
     batch = next(iter(trainer.get_eval_dataloader()))
-    assert "skip_logits" not in trainer._inputs_without_labels({**batch, "skip_logits": True})
+    assert "skip_logits" not in trainer._without_labels({**batch, "skip_logits": True})
 
 
 def test_data_sets_that_are_no_datasets_dataset(tmp_path):

@@ -189,7 +189,7 @@ def test_the_check_leaves_random_numbers_and_buffers_alone(trainer_class, tmp_pa
         options = {"ntl_config": NTLConfig(head="fused")}
         trainer = make_trainer(trainer_class, model, tmp_path, trainer_options=options, **arguments)
         if not checked:
-            trainer._first_batch.due.discard("head")
+            trainer._loss_side.first.due.discard("head")
         # The check of the model's own loss is in evaluation mode, and older.
         gradients, _ = first_step(trainer)
         found.append({**gradients, **dict(model.named_buffers())})
@@ -313,7 +313,7 @@ def test_weights_that_are_not_finite_are_not_blamed_on_a_transform(tmp_path):
     model = tiny_model()
     model.lm_head.weight.data[5, 5] = float("nan")
     trainer = make_trainer(NTLTrainer, model, tmp_path)
-    trainer._settle_head(model, next(iter(trainer.get_train_dataloader())))
+    trainer._loss_side.check_first(trainer, model, next(iter(trainer.get_train_dataloader())))
     assert "are not finite" in trainer.head_choice.reason
 
 

@@ -211,7 +211,7 @@ def test_balance_goes_on_from_a_checkpoint(balance, tmp_path):
     resumed.train(str(tmp_path / "checkpoint-2"))
     assert relative_difference(parameters(resumed.model), parameters(whole.model)) < 1e-6
     # A new training starts anew.
-    resumed._balance.load(None)
+    resumed._loss_side.balance.load(None)
     assert resumed.objective.number_loss.balance_factors.eq(0).all()
 
 

@@ -52,6 +52,6 @@ def test_all_processes_of_a_run_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(type(trainer.args), "should_save", False)
     with locked_elsewhere(tmp_path):
         trainer.train()  # not the one that writes
-        monkeypatch.setattr("ntl_hf.trainers.run_lock.gather_object", lambda mine: ["busy", *mine])
+        monkeypatch.setattr("ntl_hf.trainers.saving.gather_object", lambda mine: ["busy", *mine])
         with pytest.raises(ValueError, match="busy"):
             trainer.train()

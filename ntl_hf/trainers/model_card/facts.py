@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -31,9 +31,8 @@ class CardFacts:
     """What a card tells of a run, read from its trainer before, in or after training.
 
     Args:
-        trainer: any of transformers or TRL.
+        trainer: any of this package; its `data_name` is what to call the data, an id of the hub or any name.
         tags: for the card.
-        data_name: what to call the data; an id of the hub or any name.
         dataset_ids: of the hub; without them, they are found in the data sets, which know where they were loaded from.
         was_folder: the base model came from a local folder, which need not be there any more.
 
@@ -50,14 +49,7 @@ class CardFacts:
         step: the optimizer step of that evaluation.
     """
 
-    def __init__(
-        self,
-        trainer: Any,
-        tags: Iterable[str] = (),
-        data_name: str | None = None,
-        dataset_ids: Iterable[str] = (),
-        was_folder: bool = False,
-    ) -> None:
+    def __init__(self, trainer: Any, tags: set[str], dataset_ids: tuple[str, ...], was_folder: bool) -> None:
         model = trainer.accelerator.unwrap_model(trainer.model)
         base = getattr(model.config, "_name_or_path", None) or ""
         self.name = os.path.basename(str(trainer.args.hub_model_id or os.path.abspath(trainer.args.output_dir)))
@@ -66,10 +58,10 @@ class CardFacts:
         self.is_adapter = hasattr(model, "peft_config")
         self.task = _task(model)
         self.is_decoder = self.task == "text-generation" and not model.config.is_encoder_decoder
-        self.tags = frozenset(tags)
+        self.tags = tags
         ids = tuple(filter(hub_id, dataset_ids))
-        self.training = _data_facts(trainer.train_dataset, data_name, ids)
-        self.evaluation = _data_facts(trainer.eval_dataset, data_name, ids)
+        self.training = _data_facts(trainer.train_dataset, trainer.data_name, ids)
+        self.evaluation = _data_facts(trainer.eval_dataset, trainer.data_name, ids)
         self.step, self.metrics = last_evaluation(trainer)
 
     @property
