@@ -8,7 +8,6 @@ from .encode import (
     check_text_columns,
     right_padding_collator,
 )
-from .generated import best_scores
 from .gsm8k import load_gsm8k
 from .mathematics import (
     PAPER_EXTRAPOLATION_MODULES,
@@ -25,7 +24,6 @@ __all__ = [
     "PAPER_EXTRAPOLATION_MODULES",
     "PAPER_MODULES",
     "TextEncoder",
-    "best_scores",
     "check_text_columns",
     "clean_numbers",
     "final_answer",
