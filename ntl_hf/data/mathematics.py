@@ -5,6 +5,7 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+import yaml
 from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
@@ -16,30 +17,8 @@ from .sets import NUMERIC_FEATURES, check_split, number_in, question_and_answer
 # The modules of the paper (arXiv 2411.02083): trained and tested on the first, 13 with numbers as answers; the second
 # are its 7 of larger problems. Names as in DeepMind's own list (arXiv 1904.01557).
 PAPER = "paper"
-PAPER_MODULES = (
-    "algebra__linear_1d",
-    "algebra__linear_1d_composed",
-    "algebra__linear_2d",
-    "algebra__linear_2d_composed",
-    "algebra__sequence_next_term",
-    "arithmetic__add_or_sub",
-    "arithmetic__add_sub_multiple",
-    "arithmetic__mul",
-    "numbers__div_remainder",
-    "numbers__div_remainder_composed",
-    "numbers__place_value",
-    "numbers__round_number",
-    "numbers__round_number_composed",
-)
-PAPER_EXTRAPOLATION_MODULES = (
-    "arithmetic__add_or_sub_big",
-    "arithmetic__add_sub_multiple_longer",
-    "arithmetic__mixed_longer",
-    "arithmetic__mul_big",
-    "arithmetic__mul_div_multiple_longer",
-    "numbers__place_value_big",
-    "numbers__round_number_big",
-)
+_NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+PAPER_MODULES, PAPER_EXTRAPOLATION_MODULES = tuple(_NAMES["paper"]), tuple(_NAMES["paper_extrapolation"])
 # The levels of difficulty are trained on together; the two tests ask for more of the same, and for larger problems.
 SPLITS = {
     "train": ("train-easy", "train-medium", "train-hard"),
@@ -74,7 +53,8 @@ def load_mathematics(
         numbers_only: refuse answers that are not numbers.
 
     Returns:
-        A `Dataset`, or an `IterableDataset` while streaming. `target` is the answer's value, float64, and None where it is not a number, such as `2*x`.
+        A `Dataset`, or an `IterableDataset` while streaming. `target` is the answer's value, float64, and None where
+        it is not a number, such as `2*x`.
 
     Raises:
         ValueError: unknown split or module, no modules, a limit below 1; with file and line, a question without an
