@@ -1,5 +1,6 @@
 """`import ntl_hf` and `ntl-hf --help` stay quick: heavy packages are loaded on first use only."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import ntl_hf
 from ntl_hf import data
 
+STUB = Path(data.__file__).with_suffix(".pyi")
 HEAVY = ("torch", "transformers", "trl", "datasets", "matplotlib")
 STARTS = {
     "import": "import ntl_hf; dir(ntl_hf)",
@@ -35,7 +37,8 @@ def test_reading_numbers_and_scoring_need_no_heavy_library(module):
 def test_every_name_of_the_data_sets_is_there():
     for name in data.__all__:
         assert getattr(data, name) is not None
-    assert set(data.__all__) == set(data._MODULE_OF) and set(data.__all__) <= set(dir(data))
+    (stub_all,) = (node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.Assign))
+    assert set(data.__all__) == set(ast.literal_eval(stub_all.value)) and set(data.__all__) <= set(dir(data))
     # Of a name that is a module's too, the module would take the place when it is loaded.
     assert not set(data.__all__) & {path.stem for path in Path(data.__file__).parent.iterdir()}
     with pytest.raises(AttributeError, match="load_gsm9k"):

@@ -98,7 +98,7 @@ class _Config(BuilderConfig):
 
 class _AsWritten(ArrowBasedBuilder):
     # Kept in the cache: another version reads files again that an earlier one has read.
-    VERSION = Version("1.1.0")
+    VERSION = Version("1.2.0")
     BUILDER_CONFIG_CLASS = _Config
 
     def _info(self) -> DatasetInfo:

@@ -1,18 +1,16 @@
 """Any data set in the columns that the trainers take, by a mapping."""
 
-import math
 import warnings
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
-import numpy as np
 from datasets import Dataset, Features, Value
 
 from ..settings.errors import did_you_mean
 from .number_text import read_number
 from .sets import unformatted
-from .text_columns import text_features
+from .text_columns import as_texts
 
 NAMES = ("prompt", "completion", "text", "target")
 
@@ -32,15 +30,15 @@ def map_columns(dataset: Dataset, columns: Mapping[str, str], source: str) -> Da
             nor whole numbers (see `as_texts`), and with the row's number (from 1), a value that is missing (null) or
             a `target` that is no number.
     """
-    dataset = unformatted(dataset)
+    dataset = _exact(unformatted(dataset), columns.get("target"))
     parts = {name: _parse(name, text, dataset.column_names, source) for name, text in columns.items()}
     in_texts = {column for name in parts if name != "target" for _, column in parts[name] if column is not None}
-    text_features(dataset.features, sorted(in_texts), source)  # refuses others
+    dataset = as_texts(dataset, sorted(in_texts), source)
     features = Features({name: Value("float64" if name == "target" else "string") for name in columns})
     return dataset.map(
         _map_row,
         with_indices=True,
-        fn_kwargs={"parts": parts, "source": source, "single": _single_precision(dataset)},
+        fn_kwargs={"parts": parts, "source": source},
         remove_columns=dataset.column_names,
         features=features,
         desc="Mapping columns",
@@ -56,21 +54,22 @@ def read_targets(dataset: Dataset, source: str) -> Dataset:
     if "target" not in dataset.column_names:
         return dataset
     features = Features({**dataset.features, "target": Value("float64")})
-    kwargs = {"source": source, "single": _single_precision(dataset)}
-    return unformatted(dataset).map(
-        _read_target, with_indices=True, fn_kwargs=kwargs, features=features, desc="Reading targets"
+    dataset = _exact(unformatted(dataset), "target")
+    return dataset.map(
+        _read_target, with_indices=True, fn_kwargs={"source": source}, features=features, desc="Reading targets"
     )
 
 
-def _read_target(row: dict[str, Any], index: int, source: str, single: frozenset[str]) -> dict[str, Any]:
+def _read_target(row: dict[str, Any], index: int, source: str) -> dict[str, Any]:
     if row["target"] is None:
-        return {"target": None}
-    return {"target": _number(row, [("", "target")], f"{source}, row {index + 1}", single)}
+        return row
+    return _map_row(row, index, {"target": [("", "target")]}, source)
 
 
-def _single_precision(dataset: Dataset) -> frozenset[str]:
-    """The columns of float32, whose 0.1 is 0.10000000149 as a float64."""
-    return frozenset(name for name, each in dataset.features.items() if getattr(each, "dtype", None) == "float32")
+def _exact(dataset: Dataset, target: Any) -> Dataset:
+    """With a target of single precision as the decimal that was meant: its 0.1 is 0.10000000149 as a float64."""
+    is_single = getattr(dataset.features.get(target), "dtype", None) == "float32"
+    return dataset.cast_column(target, Value("string")) if is_single else dataset
 
 
 Parts = list[tuple[str, str | None]]
@@ -101,36 +100,23 @@ def _parse(name: str, text: Any, there: list[str], source: str) -> Parts:
     return parts
 
 
-def _map_row(
-    row: dict[str, Any], index: int, parts: dict[str, Parts], source: str, single: frozenset[str]
-) -> dict[str, Any]:
+def _map_row(row: dict[str, Any], index: int, parts: dict[str, Parts], source: str) -> dict[str, Any]:
     where = f"{source}, row {index + 1}"
-    return {
-        name: _number(row, parts_, where, single) if name == "target" else _text(row, parts_, where)
-        for name, parts_ in parts.items()
-    }
+    texts = {name: _text(row, each, where) for name, each in parts.items()}
+    return {name: _number(text, where) if name == "target" else text for name, text in texts.items()}
 
 
 def _text(row: dict[str, Any], parts: Parts, where: str) -> str:
-    return "".join(
-        literal + ("" if column is None else _written(row[column], column, where)) for literal, column in parts
-    )
+    for _, column in parts:
+        value = "" if column is None else row[column]
+        if value is None:
+            raise ValueError(f"{where}: '{column}' is missing (null); fill it in or remove the row.")
+        if not isinstance(value, (str, int, float)):
+            raise ValueError(f"{where}: '{column}' is a {type(value).__name__}; a text or a number is needed.")
+    return "".join(f"{literal}{'' if column is None else row[column]}" for literal, column in parts)
 
 
-def _written(value: Any, column: str, where: str) -> str:
-    if value is None:
-        raise ValueError(f"{where}: '{column}' is missing (null); fill it in or remove the row.")
-    if not isinstance(value, (str, int, float)):
-        raise ValueError(f"{where}: '{column}' is a {type(value).__name__}; a text or a number is needed.")
-    return str(value)
-
-
-def _number(row: dict[str, Any], parts: Parts, where: str, single: frozenset[str]) -> float:
-    if len(parts) == 1 and not parts[0][0] and parts[0][1] is not None:
-        value = row[parts[0][1]]
-        if isinstance(value, float) and math.isfinite(value):
-            return float(str(np.float32(value))) if parts[0][1] in single else value
-    text = _text(row, parts, where)
+def _number(text: str, where: str) -> float:
     number = read_number(text)
     if number is None:
         raise ValueError(f"{where}: the target is {text[:60]!r}; a number is needed. Mend or remove the row.")

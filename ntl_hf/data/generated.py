@@ -1,16 +1,12 @@
-"""What generated sets share: rows from a seed, problems held out of training, and noise with known best scores."""
+"""What generated sets share: rows from a seed, problems held out of training, and noise."""
 
-import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice, pairwise
+from itertools import islice
 from random import Random
-from statistics import NormalDist
 from typing import Any
 
-import numpy as np
 from datasets import Dataset, Features, Value
 
 from .sets import NUMERIC_FEATURES, check_split, to_dataset
@@ -73,54 +69,3 @@ class RoundedGaussian:
         """A number for a noise-free value."""
         noise = random.gauss(0.0, self.sd) if self.sd else 0.0
         return min(self.highest, max(self.lowest, round(value + noise)))
-
-    def probabilities(self, value: float) -> list[float]:
-        """Of every number from `lowest` to `highest`, for a noise-free value; needs noise."""
-        below = NormalDist(value, self.sd).cdf
-        edges = [0.0, *(below(number + 0.5) for number in range(self.lowest, self.highest)), 1.0]
-        return [right - left for left, right in pairwise(edges)]
-
-
-def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, float]:
-    """Expected scores of a model that knows the noise-free values and the noise: nobody's are better, but for luck.
-
-    Each score is of the answer that is best for it: the most likely number (`number_accuracy`), the median (`mae`),
-    the conditional mean, which need not be whole (`mse`, `rmse`, `r2`, `pearson`).
-
-    Args:
-        noise: which makes the numbers, of an `sd` above 0.
-        values: the noise-free values of the rows.
-
-    Returns:
-        Scores by the names that an evaluation gives them, over infinitely many draws of the noise, and `nats`, the
-        entropy of an answer; `r2` and `pearson` are NaN where all numbers are sure to be the same.
-
-    Raises:
-        ValueError: there are no values, or one is None, NaN or infinite.
-    """
-    # None becomes NaN.
-    known = np.array(list(values), dtype=float)
-    if not known.size or not np.isfinite(known).all():
-        raise ValueError("`values` needs finite numbers, at least one: the noise-free values of the rows.")
-    # Rows share noise-free values.
-    unique, counts = np.unique(known, return_counts=True)
-    average = partial(np.average, weights=counts)
-    numbers = np.arange(noise.lowest, noise.highest + 1)
-    likely = np.array([noise.probabilities(value) for value in unique.tolist()])  # [values, numbers]
-    means = likely @ numbers
-    # Without clipping it would be exactly this; with it too, as the noise-free value is the noise's median.
-    medians = np.clip(np.round(unique), noise.lowest, noise.highest)
-    mse = average(np.sum(likely * (numbers - means[:, None]) ** 2, axis=1))
-    explained = average((means - average(means)) ** 2)
-    r2 = explained / (explained + mse) if explained + mse else math.nan
-    entropies = -np.sum(likely * np.log(likely, where=likely > 0, out=np.zeros_like(likely)), axis=1)
-    scores = {
-        "number_accuracy": average(likely.max(axis=1)),
-        "mae": average(np.sum(likely * np.abs(numbers - medians[:, None]), axis=1)),
-        "mse": mse,
-        "rmse": math.sqrt(mse),
-        "r2": r2,
-        "pearson": math.sqrt(r2),
-        "nats": average(entropies),
-    }
-    return {name: float(score) for name, score in scores.items()}

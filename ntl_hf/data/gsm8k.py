@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset, load_dataset
 
 from .answer import clean_numbers as write_numbers_plainly
 from .answer import final_answer
-from .lines import find_file, read_json_lines
+from .lines import field_of, find_file, read_json_lines
 from .sets import check_split, number_in, question_and_answer, to_dataset
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
@@ -43,21 +44,21 @@ def load_gsm8k(
     return to_dataset(_example(row, where, keep_annotations, clean_numbers) for where, row in rows)
 
 
-def _hub_rows(split: str) -> Iterable[tuple[str, dict[str, str]]]:
+def _hub_rows(split: str) -> Iterable[tuple[str, dict[str, Any]]]:
     rows = load_dataset(HUB_ID, HUB_CONFIG, split=split)
     return ((f"{HUB_ID}, split '{split}', row {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def _local_rows(folder: Path, split: str) -> Iterable[tuple[str, dict[str, str]]]:
+def _local_rows(folder: Path, split: str) -> Iterable[tuple[str, dict[str, Any]]]:
     path = find_file(folder, (f"{split}.jsonl",), "GSM8K")
-    rows = list(read_json_lines(path, ("question", "answer")))
+    rows = list(read_json_lines(path))
     if not rows:
         raise ValueError(f"{path} has no rows.")
     return rows
 
 
-def _example(row: dict[str, str], where: str, keep_annotations: bool, clean: bool) -> dict[str, object]:
-    question, answer = row["question"], row["answer"]
+def _example(row: dict[str, Any], where: str, keep_annotations: bool, clean: bool) -> dict[str, object]:
+    question, answer = (field_of(row, name, str, where) for name in ("question", "answer"))
     final = final_answer(answer, ANSWER_MARK)
     if final is None:
         raise ValueError(f"{where}: the answer has no number after '{ANSWER_MARK}'.")

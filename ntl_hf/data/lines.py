@@ -4,14 +4,12 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..settings.text_files import decode
 
-# More, Python makes no number of.
-_MOST_DIGITS = 4300
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -61,37 +59,58 @@ def find_file(folder: Path, names: tuple[str, ...], set_name: str) -> Path:
     raise FileNotFoundError(f"{set_name} needs {folder / names[0]}{also}; found: {there}.")
 
 
-def read_json_lines(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield where it stands ("FILE, line 3") and the object, line by line; empty lines are passed over.
 
     Args:
         path: a text file in UTF-8, or one that gzip has packed (`.gz`).
-        columns: what every object must have, as strings.
 
     Raises:
-        ValueError: a line is not UTF-8 or not a JSON object (with a key twice, or with NaN, it is none), or lacks a
-            column or has it in another type; the message names the file, the line and what is there.
+        ValueError: a line is not UTF-8 or not a JSON object (with a key twice, or with NaN, it is none); the message
+            names the file, the line and what is there.
     """
-    for where, row, _ in parse_lines(read_lines(path)):
-        for column in columns:
-            if column not in row:
-                raise ValueError(f"{where}: no column '{column}'; the columns are {sorted(row)}.")
-            if not isinstance(row[column], str):
-                raise ValueError(f"{where}: column '{column}' is a {type(row[column]).__name__}, not a string.")
-        yield where, row
+    return ((where, plain(need_object(value, where))) for where, value in parse_lines(read_lines(path)))
 
 
-def parse_lines(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield where it stands, the object and its text, of what `read_lines` yields; errors as of `read_json_lines`."""
+def field_of(row: Any, name: str, kind: type, where: str) -> Any:
+    """What an object has under a name; `ValueError` if it has nothing there, or something of another kind."""
+    if not isinstance(row, dict) or name not in row:
+        there = sorted(row) if isinstance(row, dict) else f"a {type(row).__name__}"
+        raise ValueError(f"{where}: no '{name}'; there is {there}.")
+    if not isinstance(row[name], kind):
+        raise ValueError(f"{where}: '{name}' is a {type(row[name]).__name__}; a {kind.__name__} is needed.")
+    return row[name]
+
+
+def parse_lines(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
+    """Yield where it stands and the value, of what `read_lines` yields; a number is a `Written`."""
     for where, line in lines:
         if not line.strip():
             continue
-        row, end = parse_at(line, skip_space(line, 0), where)
+        value, end = parse_at(line, skip_space(line, 0), where)
         if (rest := skip_space(line, end)) < len(line):
             raise invalid("Extra data", line, rest, where)
-        if not isinstance(row, dict):
-            raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
-        yield where, row, line
+        yield where, value
+
+
+class Written(str):
+    """A number of JSON as the text that was written; whole, or with a fraction or an exponent."""
+
+
+def plain(value: Any) -> Any:
+    """A parsed value with numbers in the place of what was written."""
+    if isinstance(value, Written):
+        return int(value) if value.lstrip("-").isdecimal() else float(value)
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def need_object(value: Any, where: str) -> dict[str, Any]:
+    """The same value; `ValueError` if it is no JSON object."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: a JSON object is needed, this is a {type(plain(value)).__name__}.")
+    return value
 
 
 def parse_at(text: str, position: int, where: str, path: Path | None = None) -> tuple[Any, int]:
@@ -140,10 +159,6 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON; write null, or a text")
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits; write it as a text")
-    return int(digits)
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_int=Written, parse_float=Written
+)

@@ -1,10 +1,11 @@
 """DeepMind Mathematics v1.0 (Saxton et al. 2019, arXiv 1904.01557) as prompt and completion."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any
 
+import yaml
 from datasets import Dataset, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 
@@ -16,30 +17,8 @@ from .sets import NUMERIC_FEATURES, check_split, number_in, question_and_answer
 # The modules of the paper (arXiv 2411.02083): trained and tested on the first, 13 with numbers as answers; the second
 # are its 7 of larger problems. Names as in DeepMind's own list (arXiv 1904.01557).
 PAPER = "paper"
-PAPER_MODULES = (
-    "algebra__linear_1d",
-    "algebra__linear_1d_composed",
-    "algebra__linear_2d",
-    "algebra__linear_2d_composed",
-    "algebra__sequence_next_term",
-    "arithmetic__add_or_sub",
-    "arithmetic__add_sub_multiple",
-    "arithmetic__mul",
-    "numbers__div_remainder",
-    "numbers__div_remainder_composed",
-    "numbers__place_value",
-    "numbers__round_number",
-    "numbers__round_number_composed",
-)
-PAPER_EXTRAPOLATION_MODULES = (
-    "arithmetic__add_or_sub_big",
-    "arithmetic__add_sub_multiple_longer",
-    "arithmetic__mixed_longer",
-    "arithmetic__mul_big",
-    "arithmetic__mul_div_multiple_longer",
-    "numbers__place_value_big",
-    "numbers__round_number_big",
-)
+_NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+PAPER_MODULES, PAPER_EXTRAPOLATION_MODULES = tuple(_NAMES["paper"]), tuple(_NAMES["paper_extrapolation"])
 # The levels of difficulty are trained on together; the two tests ask for more of the same, and for larger problems.
 SPLITS = {
     "train": ("train-easy", "train-medium", "train-hard"),
@@ -49,26 +28,6 @@ SPLITS = {
 }
 
 
-@overload
-def load_mathematics(
-    folder: str | Path,
-    split: str = ...,
-    modules: Sequence[str] | None = ...,
-    max_rows_per_file: int | None = ...,
-    max_rows: int | None = ...,
-    streaming: Literal[False] = ...,
-    numbers_only: bool = ...,
-) -> Dataset: ...
-@overload
-def load_mathematics(
-    folder: str | Path,
-    split: str = ...,
-    modules: Sequence[str] | None = ...,
-    max_rows_per_file: int | None = ...,
-    max_rows: int | None = ...,
-    streaming: bool = ...,
-    numbers_only: bool = ...,
-) -> Dataset | IterableDataset: ...
 def load_mathematics(
     folder: str | Path,
     split: str = "train",
@@ -77,7 +36,7 @@ def load_mathematics(
     max_rows: int | None = None,
     streaming: bool = False,
     numbers_only: bool = False,
-) -> Dataset | IterableDataset:
+) -> Any:
     """Load a split as columns `prompt` ("Question: ...\\nAnswer:"), `completion` and `target`.
 
     The rows of all files take turns, so that the first n of them are spread evenly over modules and levels. They are
@@ -94,7 +53,8 @@ def load_mathematics(
         numbers_only: refuse answers that are not numbers.
 
     Returns:
-        `target` is the answer's value, float64, and None where it is not a number, such as `2*x`.
+        A `Dataset`, or an `IterableDataset` while streaming. `target` is the answer's value, float64, and None where
+        it is not a number, such as `2*x`.
 
     Raises:
         ValueError: unknown split or module, no modules, a limit below 1; with file and line, a question without an
@@ -160,19 +120,10 @@ def _files(folder: Path, level: str, modules: Sequence[str] | None) -> list[Path
 def _rows(
     files: Sequence[Path], versions: Any, per_file: int | None, limit: int | None, numbers_only: bool
 ) -> Iterator[dict[str, Any]]:
-    yield from islice(_in_turn([islice(_read(path, numbers_only), per_file) for path in files]), limit)
-
-
-def _in_turn(readers: list[Any]) -> Iterator[dict[str, Any]]:
-    """One row of each file in turn; those that are at their end drop out."""
-    while readers:
-        going_on = []
-        for reader in readers:
-            row = next(reader, None)
-            if row is not None:
-                yield row
-                going_on.append(reader)
-        readers = going_on
+    readers = [islice(_read(path, numbers_only), per_file) for path in files]
+    # Files take turns; those that are at their end give None.
+    in_turn = (row for row in chain.from_iterable(zip_longest(*readers)) if row is not None)
+    yield from islice(in_turn, limit)
 
 
 def _read(path: Path, numbers_only: bool) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from datasets import Dataset, load_dataset
 
-from .lines import find_file, read_json_lines
+from .lines import field_of, find_file, read_json_lines
 from .number_text import read_number
 from .sets import check_split, question_and_answer, to_dataset
 
@@ -54,30 +54,21 @@ def _example(passage: str, question: str, answers: list[str]) -> dict[str, Any]:
 def _local_questions(folder: Path, split: str) -> Iterator[tuple[str, str, list[str]]]:
     path = find_file(folder, (f"{split}.jsonl",), "MultiRC")
     for where, row in read_json_lines(path):
-        passage = _field(row, "passage", dict, where)
-        for question in _field(passage, "questions", list, where):
-            answers = [_labelled(answer, where) for answer in _field(question, "answers", list, where)]
+        passage = field_of(row, "passage", dict, where)
+        for question in field_of(passage, "questions", list, where):
+            answers = [_labelled(answer, where) for answer in field_of(question, "answers", list, where)]
             yield (
-                _field(passage, "text", str, where),
-                _field(question, "question", str, where),
+                field_of(passage, "text", str, where),
+                field_of(question, "question", str, where),
                 [text for text, is_right in answers if is_right],
             )
 
 
 def _labelled(answer: Any, where: str) -> tuple[str, bool]:
-    label = _field(answer, "label", int, where)
+    label = field_of(answer, "label", int, where)
     if label not in (0, 1):
         raise ValueError(f"{where}: a 'label' is {label}; it must be 0 or 1.")
-    return _field(answer, "text", str, where), label == 1
-
-
-def _field(row: Any, name: str, kind: type, where: str) -> Any:
-    if not isinstance(row, dict) or name not in row:
-        there = sorted(row) if isinstance(row, dict) else f"a {type(row).__name__}"
-        raise ValueError(f"{where}: no '{name}'; there is {there}. MultiRC needs SuperGLUE's JSON lines.")
-    if not isinstance(row[name], kind):
-        raise ValueError(f"{where}: '{name}' is a {type(row[name]).__name__}; a {kind.__name__} is needed.")
-    return row[name]
+    return field_of(answer, "text", str, where), label == 1
 
 
 def _hub_questions(split: str) -> Iterable[tuple[str, str, list[str]]]:

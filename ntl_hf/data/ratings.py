@@ -3,8 +3,10 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
 from datasets import Dataset
 
 from .generated import NOISY_FEATURES, RoundedGaussian, generate, is_held_out
@@ -30,42 +32,13 @@ class Aspect:
     """
 
     weight: int
-    nouns: tuple[str, ...]
+    nouns: list[str]
     words: dict[str, int]
 
 
-# fmt: off
-ASPECTS = {
-    "food": Aspect(3, ("food", "dinner"), {
-        "burnt": -4, "bland": -2, "filling": 1, "fresh": 2, "tasty": 3, "delicious": 4,
-    }),
-    "service": Aspect(2, ("service", "staff"), {
-        "rude": -4, "slow": -2, "patient": 1, "quick": 2, "friendly": 3,
-    }),
-    "room": Aspect(2, ("room", "bedroom"), {
-        "dirty": -4, "cramped": -2, "dark": -1, "bright": 1, "clean": 2, "spacious": 3,
-    }),
-    "price": Aspect(1, ("price", "bill"), {
-        "outrageous": -4, "high": -2, "fair": 1, "reasonable": 2, "cheap": 3,
-    }),
-    "location": Aspect(1, ("location", "area"), {
-        "dangerous": -4, "ugly": -3, "dull": -1, "central": 2, "safe": 2, "charming": 3,
-    }),
-}
-# Adjectives of every aspect.
-COMMON = {
-    "terrible": -4, "bad": -3, "disappointing": -2, "mediocre": -1, "fine": 1, "good": 2, "great": 3, "excellent": 4,
-    "perfect": 4,
-}
-# fmt: on
-# What stands before an adjective, and the factor on its grade; a denied one says less than its opposite.
-DEGREES = {"": 1.0, "slightly": 0.5, "very": 1.3, "extremely": 1.6, "not": -0.6, "not very": -0.4}
-FORMS = ("The {noun} was {judgement}.", "{Noun}: {judgement}.")
-# They say nothing about the score.
-REMARKS = (
-    *("We stayed for a week.", "It was our first visit.", "It rained all day."),
-    *("We came with friends.", "We booked online."),
-)
+_WORDING = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
+ASPECTS = {name: Aspect(**each) for name, each in _WORDING["aspects"].items()}
+COMMON, DEGREES, FORMS, REMARKS = (_WORDING[name] for name in ("common", "degrees", "forms", "remarks"))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pyarrow as pa
 from datasets import Features, Json, List, Value
 from datasets.features import features
 
-# A shape is None (nothing but nulls), the name of a type, a list of one shape, a mapping of shapes, or `_ANY`.
+# A shape is None (nothing but nulls), the name of a type, a list of one shape, a mapping of shapes, or `_ANY`; of what
+# has the last anywhere in it, the whole is `_ANY`.
 _ANY = "any"
 _TYPES = {str: "string", bool: "bool", float: "float64"}
 # More, and the libraries that handle the types would give up at some depth of their own.
@@ -20,9 +21,9 @@ _DEEPEST = 100
 class RowFeatures:
     """Finds the features of rows, and makes tables of them.
 
-    Values of one type in all rows get that type; a column of nulls alone is a string. Objects that have not the same
-    keys in all rows, and values of several types, are stored as JSON each, so that nothing is added to them. So are
-    whole numbers beside others, of which 1 would become 1.0, and those of more than 64 bits.
+    Values of one type in all rows get that type; a column of nulls alone is a string. A column with objects
+    that have not the same keys in all rows, or with values of several types, is stored as JSON, so that nothing is
+    added to them. So is one with whole numbers beside others, of which 1 would become 1.0, or of more than 64 bits.
 
     Args:
         rows: all of them, each after where it stands.
@@ -41,10 +42,9 @@ class RowFeatures:
                 # Most columns are texts, all the way down.
                 if type(value) is not str or self._shapes.get(name) != "string":
                     self._add(name, value, where)
-        self.features = Features({name: _feature(shape, ExactJson()) for name, shape in self._shapes.items()})
-        self._mixed = {name: shape for name, shape in self._shapes.items() if _has_any(shape)}
-        stored = Features({name: _feature(shape, Value("string")) for name, shape in self._shapes.items()})
-        self._stored_schema = stored.arrow_schema
+        self.features = Features({name: _feature(shape) for name, shape in self._shapes.items()})
+        self._mixed = [name for name, shape in self._shapes.items() if shape == _ANY]
+        self._stored_schema = Features({**self.features, **dict.fromkeys(self._mixed, Value("string"))}).arrow_schema
 
     def _add(self, name: str, value: Any, where: str) -> None:
         try:
@@ -55,9 +55,7 @@ class RowFeatures:
     def table(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         """A table of some of the rows; nulls where a row has no such column."""
         if self._mixed:
-            rows = [
-                {**row, **{name: _stored(row.get(name), shape) for name, shape in self._mixed.items()}} for row in rows
-            ]
+            rows = [{**row, **{name: _stored(row.get(name)) for name in self._mixed}} for row in rows]
         return pa.Table.from_pylist(rows, schema=self._stored_schema).cast(self.features.arrow_schema)
 
 
@@ -76,52 +74,42 @@ def _shape(value: Any, depth: int = 0) -> Any:
     return _TYPES[type(value)]
 
 
-def _whole(shapes: dict[str, Any]) -> Any:
+def _whole(shapes: Any) -> Any:
+    parts = shapes.values() if isinstance(shapes, dict) else shapes
     # `datasets` makes a number of a text of digits that is stored as JSON by itself.
-    return _ANY if _ANY in shapes.values() else shapes
+    return _ANY if _ANY in parts else shapes
 
 
-def _shape_of_items(values: list[Any], depth: int) -> list[Any]:
+def _shape_of_items(values: list[Any], depth: int) -> Any:
     kinds = set(map(type, values))
     if kinds == {int}:  # a row of token ids is long
         values = [min(values), max(values)]
     shape = None
     for value in values:
         shape = _merge(shape, _shape(value, depth))
-    return [shape]
+    return _whole([shape])
 
 
 def _merge(one: Any, other: Any) -> Any:
     if one is None or other is None or one == other:
         return other if one is None else one
     if isinstance(one, list) and isinstance(other, list):
-        return [_merge(one[0], other[0])]
+        return _whole([_merge(one[0], other[0])])
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return _whole({name: _merge(each, other[name]) for name, each in one.items()})
     return _ANY
 
 
-def _has_any(shape: Any) -> bool:
-    parts = shape.values() if isinstance(shape, dict) else shape if isinstance(shape, list) else ()
-    return shape == _ANY or any(map(_has_any, parts))
-
-
-def _feature(shape: Any, mixed: Any) -> Any:
+def _feature(shape: Any) -> Any:
     if isinstance(shape, dict):
-        return {name: _feature(each, mixed) for name, each in shape.items()}
+        return {name: _feature(each) for name, each in shape.items()}
     if isinstance(shape, list):
-        return List(_feature(shape[0], mixed))
-    return mixed if shape == _ANY else Value(shape or "string")
+        return List(_feature(shape[0]))
+    return ExactJson() if shape == _ANY else Value(shape or "string")
 
 
-def _stored(value: Any, shape: Any) -> Any:
-    if value is None:
-        return None
-    if shape == _ANY:
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(shape, dict):
-        return {name: _stored(value.get(name), each) for name, each in shape.items()}
-    return [_stored(each, shape[0]) for each in value] if isinstance(shape, list) else value
+def _stored(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 @dataclass(repr=False)

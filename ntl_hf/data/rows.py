@@ -9,14 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .lines import invalid, parse_at, parse_lines, read_lines, skip_space
+from .lines import invalid, need_object, parse_at, parse_lines, plain, read_lines, skip_space
 from .text_columns import TURN_TEXTS
 
 # What tells a turn of a conversation, or a part of one, and where its texts are.
 _TURN, _TEXTS = frozenset({"role", "from", "type"}), TURN_TEXTS | {"text"}
-# Where it stands, the value, and its text.
-_Found = Iterator[tuple[str, Any, str]]
-_LITERALS = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 def read_csv_rows(path: Path, separator: str) -> Iterator[tuple[str, dict[str, str | None]]]:
@@ -90,13 +87,15 @@ def read_json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         ValueError: as of `read_json_lines`.
     """
-    for where, row, text in _json_rows(path):
-        if row is None or isinstance(row, list):
-            raise ValueError(f"{where}: a JSON object is needed, this is a {type(row).__name__}.")
-        yield where, _as_written(row, text) if isinstance(row, dict) else {"text": _scalar(row, text)}
+    for where, value in _json_values(path):
+        try:
+            row = {name: _written(each) for name, each in need_object(value, where).items()}
+        except RecursionError:
+            raise ValueError(f"{where}: lists or objects are nested too deep.") from None
+        yield where, row
 
 
-def _json_rows(path: Path) -> _Found:
+def _json_values(path: Path) -> Iterator[tuple[str, Any]]:
     lines = ((where, line) for where, line in read_lines(path) if line.strip())
     first = next(lines, None)
     if first is None:
@@ -104,7 +103,9 @@ def _json_rows(path: Path) -> _Found:
     if _is_object(first[1]):
         return parse_lines(chain([first], lines))
     text = "\n".join(line for _, line in read_lines(path))
-    return _items(text, path) if first[1].lstrip().startswith("[") else _objects(text, path)
+    if first[1].lstrip().startswith("["):
+        return _items(text, path)
+    return ((where, value) for _, where, value in _values(text, skip_space(text, 0), path, separator=""))
 
 
 def _is_object(line: str) -> bool:
@@ -114,67 +115,40 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _items(text: str, path: Path) -> _Found:
-    """The items of a list, which is the whole text."""
+def _items(text: str, path: Path) -> Iterator[tuple[str, Any]]:
+    """The items of a list, which is the whole text; texts and numbers as an object with the key "text"."""
     position = skip_space(text, skip_space(text, 0) + 1)
     is_empty = text.startswith("]", position)
-    for found in () if is_empty else _values(text, position, path, separator=","):
-        position = skip_space(text, found[0])
-        yield found[1:]
+    for end, where, value in () if is_empty else _values(text, position, path, separator=","):
+        position = skip_space(text, end)
+        yield where, {"text": value} if isinstance(value, (str, bool)) else value
     if not text.startswith("]", position) or skip_space(text, position + 1) < len(text):
         raise invalid("the list should end here, and the file with it", text, position, "", path)
 
 
-def _objects(text: str, path: Path) -> _Found:
-    for _, where, value, found in _values(text, skip_space(text, 0), path, separator=""):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where}: a JSON object is needed, this is a {type(value).__name__}.")
-        yield where, value, found
-
-
-def _values(text: str, position: int, path: Path, separator: str) -> Iterator[tuple[int, str, Any, str]]:
-    """Where each value ends, and what else is found, as long as a separator or more text follows."""
+def _values(text: str, position: int, path: Path, separator: str) -> Iterator[tuple[int, str, Any]]:
+    """Where each value ends and stands, and what it is, as long as a separator or more text follows."""
     line, counted = 1, 0
     while True:
         line, counted = line + text.count("\n", counted, position), position
         value, end = parse_at(text, position, f"{path}, line {line}", path)
-        yield end, f"{path}, line {line}", value, text[position:end]
+        yield end, f"{path}, line {line}", value
         end = skip_space(text, end)
         if end == len(text) or not text.startswith(separator, end):
             return
         position = skip_space(text, end + len(separator))
 
 
-def _as_written(row: dict[str, Any], text: str) -> dict[str, Any]:
-    if not any(_has_number(value) for value in row.values()):
-        return row
-    literals = _LITERALS.decode(text)
-    return {name: _written(value, literals[name]) for name, value in row.items()}
-
-
-def _has_number(value: Any) -> bool:
-    # A look at the first that is no null: a row of token ids is long.
-    if isinstance(value, list) and _is_turn(next((each for each in value if each is not None), None)):
-        return any(_has_number(turn.get(name)) for turn in value if _is_turn(turn) for name in _TEXTS)
-    return isinstance(value, (int, float))
-
-
-def _written(value: Any, literal: Any) -> Any:
-    if isinstance(value, list):
-        pairs = zip(value, literal, strict=True)
-        return [_written_turn(turn, texts) if _is_turn(turn) else turn for turn, texts in pairs]
-    return _scalar(value, literal)
-
-
-def _written_turn(turn: dict[str, Any], literals: dict[str, Any]) -> dict[str, Any]:
-    return {name: _written(value, literals[name]) if name in _TEXTS else value for name, value in turn.items()}
-
-
-def _is_turn(value: Any) -> bool:
-    return isinstance(value, dict) and not _TURN.isdisjoint(value)
-
-
-def _scalar(value: Any, literal: str) -> Any:
+def _written(value: Any) -> Any:
+    """The value of a column, or of a turn's text, as the text that was written."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return literal if isinstance(value, (int, float)) else value
+    if isinstance(value, str):
+        return str(value)
+    return [_turn(each) for each in value] if isinstance(value, list) else plain(value)
+
+
+def _turn(value: Any) -> Any:
+    if not isinstance(value, dict) or _TURN.isdisjoint(value):
+        return plain(value)
+    return {name: _written(each) if name in _TEXTS else plain(each) for name, each in value.items()}

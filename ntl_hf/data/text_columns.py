@@ -1,11 +1,10 @@
 """Columns of text that hold something else: whole numbers become texts, what has no one spelling is refused."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.compute as compute
 from datasets import ClassLabel, Dataset, Features, IterableDataset, Json, LargeList, List, Value
 
 from .row_features import ExactJson
@@ -46,21 +45,19 @@ def as_texts(dataset: Any, names: Sequence[str], source: str = "The data set", t
     _warn_of_shift(dataset, source)
     if isinstance(dataset, IterableDataset):
         return _stream_as_texts(dataset, names, source, turns)
-    for name in names if turns else ():
-        _check_turns(dataset, name, source)
     typed = text_features(dataset.features, names, source, turns)
+    conversations = frozenset(name for name in names if not isinstance(typed[name], Value))
+    spelling = _Spelling(tuple(names), source, conversations)
     for name in names:
         _check_nulls(dataset, name, source)
-    mixed = [name for name in names if _has_json(typed[name])]
-    if not mixed:
+    # Of texts and whole numbers, nothing is to be found in the rows.
+    if not conversations or all(
+        spelling.row(row, i) == row for i, row in enumerate(dataset.select_columns(list(names)))
+    ):
         return dataset if typed == dataset.features else dataset.cast(typed)
-    # What is in them, only the rows tell.
-    spelling = _Spelling(tuple(names), source, frozenset(n for n in names if not isinstance(typed[n], Value)))
-    if all(spelling.row(row, i) == row for i, row in enumerate(dataset.select_columns(list(names)))):
-        return dataset
     # A turn is stored whole: its text alone, of digits, would become a number.
-    typed = Features({**typed, **{name: List(ExactJson()) for name in mixed}})
-    return dataset.map(spelling.row, with_indices=True, features=typed, desc="Checking texts")
+    mixed = {name: List(ExactJson()) for name in names if _has_json(typed[name])}
+    return dataset.map(spelling.row, with_indices=True, features=Features({**typed, **mixed}), desc="Checking texts")
 
 
 def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str, turns: bool) -> IterableDataset:
@@ -76,40 +73,15 @@ def _stream_as_texts(dataset: IterableDataset, names: Sequence[str], source: str
     return dataset.map(spelling.row, with_indices=True, features=typed if known else None)
 
 
-def _check_turns(dataset: Dataset, name: str, source: str) -> None:
-    """Refuse a column of lists with one that has no turns, or with a turn that is null."""
-    if not isinstance(dataset.features[name], (List, LargeList)):
-        return
-    for first, column in _batches(dataset, name):
-        empty = compute.index(compute.equal(compute.list_value_length(column), 0), True).as_py()
-        if empty >= 0:
-            raise ValueError(f"{source}, row {first + empty}: {_EMPTY.format(name)}")
-        null = compute.index(compute.is_null(compute.list_flatten(column)), True).as_py()
-        if null >= 0:
-            row = compute.list_parent_indices(column)[null].as_py()
-            raise ValueError(f"{source}, row {first + row}: {_NULL_TURN.format(name)}")
-
-
 def _check_nulls(dataset: Dataset, name: str, source: str) -> None:
-    if dataset.data.column(name).null_count == 0:
-        return
     # The table still has rows that have been taken out of the set.
-    nulls = [
-        first + row
-        for first, column in _batches(dataset, name)
-        for row in compute.indices_nonzero(column.is_null()).to_pylist()
-    ]
+    has_nulls = dataset.data.column(name).null_count > 0
+    nulls = [row for row, value in enumerate(dataset[name], start=1) if value is None] if has_nulls else []
     if nulls:
         raise ValueError(
             f"{source}: {len(nulls)} rows have no '{name}' (null), the first of them row {nulls[0]}; remove them "
             "or fill them in."
         )
-
-
-def _batches(dataset: Dataset, name: str) -> Iterator[tuple[int, Any]]:
-    """The number of a batch's first row, from 1, and its column as an Arrow array."""
-    batches = dataset.select_columns([name]).with_format("arrow").iter(batch_size=1000)
-    return ((1 + 1000 * i, batch[name].combine_chunks()) for i, batch in enumerate(batches))
 
 
 def _warn_of_shift(dataset: Any, source: str) -> None:
@@ -145,10 +117,12 @@ def _turns_feature(feature: Any) -> Any:
     """That of conversations as texts; None where it is none of conversations."""
     if isinstance(feature, Json):
         return feature
-    if not isinstance(feature, (List, LargeList)) or not isinstance(feature.feature, (dict, Json)):
+    if not isinstance(feature, (List, LargeList)):
         return None
-    if isinstance(feature.feature, Json):
-        return feature
+    if isinstance(feature.feature, Json) or feature.feature == Value("null"):
+        return feature  # what is in them, only the rows tell
+    if not isinstance(feature.feature, dict):
+        return None
     if _SPEAKER.isdisjoint(feature.feature):
         raise TypeError(f"has {_NO_SPEAKER}")
     turn = {key: _turn_feature(each) if key in TURN_TEXTS else each for key, each in feature.feature.items()}

@@ -1,7 +1,6 @@
 """Answers that a model writes to prompts, in batches: greedy ones, samples, and the likeliest of a beam search."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -94,7 +93,8 @@ def sample_texts(
     """
     config = generation_config(model, tokenizer, **_PLAIN, **_SAMPLING, max_new_tokens=max_new_tokens)
     repeated = [prompt for prompt in prompts for _ in range(num)]
-    with _seeded(seed, model.device):
+    with torch.random.fork_rng([] if model.device.type == "cpu" else [model.device]):
+        torch.manual_seed(seed)
         texts = generate_answers(model, tokenizer, repeated, batch_size, config)
     return [texts[start : start + num] for start in range(0, len(texts), num)]
 
@@ -138,10 +138,3 @@ def _generate(
         for i, row in enumerate(rows):
             found[row] = pairs[i * number : (i + 1) * number]
     return found
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    with torch.random.fork_rng([] if device.type == "cpu" else [device]):
-        torch.manual_seed(seed)
-        yield

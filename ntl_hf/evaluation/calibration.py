@@ -7,6 +7,7 @@ import numpy as np
 
 from ..decoding.distribution import weighted_quantile
 from .bootstrap import Bootstrap, Score, check_lengths, mean, score
+from .libraries import library
 
 COVERAGE = 0.8
 _ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
@@ -35,11 +36,8 @@ def crps(values: Sequence[float], weights: Sequence[float], true: float) -> floa
         weights: of each, summing to 1.
         true: y.
     """
-    given, mass = np.array(values, dtype=float), np.array(weights, dtype=float)
-    below = np.cumsum(mass)[:-1]
-    # Half the mean distance of two draws: the area of F (1 - F), which needs no pairs.
-    spread = (below * (1 - below) * np.diff(given)).sum()
-    return float((mass * np.abs(given - true)).sum() - spread)
+    # Half of the squared energy distance to a distribution that is the true number alone.
+    return float(library("scipy.stats").energy_distance(values, [true], weights) ** 2 / 2)
 
 
 def score_distributions(

@@ -12,6 +12,7 @@ from ..data import TextEncoder, right_padding_collator
 from ..data.number_text import answer_number
 from ..data.sets import check_has_rows, column_names
 from ..data.text_columns import as_texts
+from ..decoding.batches import longest_first
 from .loading import split_options
 from .scaling import LARGEST, NumberScaling, scaling_of
 
@@ -81,13 +82,11 @@ def predict(model: Any, tokenizer: Any, prompt_ids: Sequence[Sequence[int]], bat
         batch_size: prompts at a time; those of like length go together.
     """
     scaling, collate = scaling_of(model.config), right_padding_collator(tokenizer)
-    order = sorted(range(len(prompt_ids)), key=lambda i: -len(prompt_ids[i]))
     found = [0.0] * len(prompt_ids)
     was_training = model.training
     model.eval()
     try:
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
+        for chosen in longest_first([len(ids) for ids in prompt_ids], batch_size, "Predicting"):
             batch = collate([{"input_ids": list(prompt_ids[i])} for i in chosen])
             inputs = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
             values = scaling.unscale(model(**inputs).logits.squeeze(-1)).tolist()

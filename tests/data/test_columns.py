@@ -60,7 +60,11 @@ REFUSED = {
     "not finite": ([{"a": 1.0}, {"a": float("nan")}], {"target": "a"}, "row 2: the target is 'nan'"),
     "true": ([{"a": True}], {"target": "a"}, "row 1: the target is 'True'"),
     "null target": ([{"a": 1}, {"a": None}], {"target": "a"}, r"row 2: 'a' is missing \(null\)"),
-    "null text": ([{"a": "1"}, {"a": None}], {"prompt": "{a}"}, r"row 2: 'a' is missing \(null\)"),
+    "null text": (
+        [{"a": "1"}, {"a": None}],
+        {"prompt": "{a}"},
+        r"rows.csv: 1 rows have no 'a' \(null\), the first of them row 2",
+    ),
     "a list": ([{"a": ["1"]}], {"prompt": "a"}, "rows.csv: the column 'a' is of type list; strings are needed"),
 }
 
@@ -159,7 +163,7 @@ def test_empty_fields_are_nulls(tmp_path):
     (tmp_path / "rows.csv").write_text("q,a\n1,NA\n2,\n")
     dataset = load_named(str(tmp_path / "rows.csv"), None, "train")
     assert dataset["a"] == ["NA", None]
-    with pytest.raises(ValueError, match="row 2: 'a' is missing"):
+    with pytest.raises(ValueError, match="1 rows have no 'a'"):
         map_columns(dataset, {"prompt": "a"}, "rows.csv")
 
 

@@ -34,8 +34,8 @@ GOOD = json.dumps(ROW)
 BAD_LINES = {
     "not JSON": ('{"question": "a", ', "line 2: not valid JSON"),
     "no object": ("[1, 2]", "line 2: a JSON object is needed, this is a list"),
-    "missing column": ('{"question": "a", "reply": "#### 1"}', r"line 2: no column 'answer'.*'reply'"),
-    "wrong type": ('{"question": "a", "answer": 72}', "line 2: column 'answer' is a int, not a string"),
+    "missing column": ('{"question": "a", "reply": "#### 1"}', r"line 2: no 'answer'; there is .*'reply'"),
+    "wrong type": ('{"question": "a", "answer": 72}', "line 2: 'answer' is a int; a str is needed"),
     "no answer": ('{"question": "a", "answer": "72"}', "line 2: the answer has no number after '####'"),
 }
 

@@ -7,8 +7,8 @@ from statistics import fmean, median, pstdev
 
 import pytest
 
+from examples.best_scores import best_scores
 from ntl_hf.data import (
-    best_scores,
     make_ratings,
     make_readings,
     ratings,
