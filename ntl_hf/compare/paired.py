@@ -54,12 +54,11 @@ def p_over_seeds(ours: Sequence[float], theirs: Sequence[float]) -> float | None
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Corrected for their number (Holm 1979): the chance of any false alarm among them stays below the level."""
-    corrected = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        corrected[i] = highest
-    return corrected
+    order = np.argsort(p_values, kind="stable")
+    corrected = np.empty(len(order))
+    steps = np.arange(len(order), 0, -1) * np.take(p_values, order)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected.tolist()
 
 
 def p_over_rows(metric: str, ours: Rows, theirs: Rows) -> float | None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,18 @@ def print_report(console: Console, results: dict[str, Any]) -> None:
 
 def save_curves(results: dict[str, Any], path: Path) -> None:
     """Draw one column a task and one row a score, and save a PNG."""
-    from ...plots.panels import add_legend, make_figure
+    from ...plots.panels import draw_columns
 
-    figure, panels = make_figure(len(_CURVES), len(results["tasks"]), sharex=True)
-    for column, task in zip(panels.T, results["tasks"], strict=True):
+    def draw(task: dict[str, Any], panels: Any) -> None:
         plan, found = make_plan(task["name"]), _results(results["runs"], task["name"])
-        for panel, (name, _) in zip(column, _CURVES.values(), strict=True):
+        for panel, (name, _) in zip(panels, _CURVES.values(), strict=True):
             draw_logged(panel, plan, found, name)
-        column[0].set_title(task["title"])
-        column[0].axhline(task["best_ce_on_curve_rows"], color="0.4", ls="--", lw=1, label="best possible")
-        column[-1].set_xlabel("Step")
-    for panel, (_, label) in zip(panels[:, 0], _CURVES.values(), strict=True):
-        panel.set_ylabel(label)
+        panels[0].axhline(task["best_ce_on_curve_rows"], color="0.4", ls="--", lw=1, label="best possible")
+
     seeds = len({run["seed"] for run in results["runs"]})
-    add_legend(figure, panels, f"Mean over {seeds} seeds, and their range" if seeds > 1 else "One seed")
+    note = f"Mean over {seeds} seeds, and their range" if seeds > 1 else "One seed"
+    columns = {task["title"]: partial(draw, task) for task in results["tasks"]}
+    figure = draw_columns(columns, [label for _, label in _CURVES.values()], "Step", note, sharex=True)
     figure.savefig(path, dpi=120)
 
 
