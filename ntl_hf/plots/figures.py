@@ -78,8 +78,10 @@ def _with_counts(beliefs: DigitBeliefs, counts: Floats) -> tuple[Any, Any]:
     return figure, panels
 
 
-def _titled(beliefs: DigitBeliefs, inches: tuple[float, float], *shape: int, **kwargs: Any) -> tuple[Any, Any]:
-    figure, panels = make_figure(*shape, **kwargs)
+def _titled(
+    beliefs: DigitBeliefs, inches: tuple[float, float], rows: int, columns: int, **kwargs: Any
+) -> tuple[Any, Any]:
+    figure, panels = make_figure(rows, columns, **kwargs)
     figure.set_size_inches(inches)
     name = beliefs.prefix.replace("$", r"\$")  # no formula of matplotlib
     figure.suptitle(f"{name}, step {beliefs.step:,}: {int(beliefs.count.sum()):,} digits", fontsize="medium")
