@@ -79,9 +79,10 @@ def claim_folder(folder: Path) -> None:
         raise ValueError(f"`--output_dir` {folder} cannot be made: {error.strerror}.") from error
 
 
-def _train_and_report(settings: Any, jobs: int, folder: Path) -> int:
+def _train_and_report(settings: dict[str, Any], jobs: int, folder: Path) -> int:
     # First, for the imports below take seconds.
-    runs = f"{settings.seeds} seeds of {settings.steps} steps" if settings.seeds > 1 else f"{settings.steps} steps"
+    seeds, runs = settings["seeds"], f"{settings['steps']} steps"
+    runs = f"{seeds} seeds of {runs}" if seeds > 1 else runs
     print(f"Training a small decoder with CE and with CE + NTL on two tasks, {runs}, {jobs} at a time.", flush=True)
     from ..compare.quickstart.recipe import PICTURE
     from ..compare.quickstart.train_all import RunKilledError, quickstart

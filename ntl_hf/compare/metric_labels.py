@@ -1,12 +1,16 @@
 """Labels of the metrics that an evaluation writes: headings of tables, directions and units."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from ..settings.errors import did_you_mean
+from ..settings.recipe_files import read_recipe
 
 HIGHER, LOWER, NEITHER = 1, -1, 0
 _ARROWS = {HIGHER: "↑", LOWER: "↓", NEITHER: ""}
+_BETTER = {"higher": HIGHER, "lower": LOWER, "neither": NEITHER}
 
 
 @dataclass(frozen=True)
@@ -44,37 +48,12 @@ def _decimals(size: float) -> int:
     return next((decimals for limit, decimals in ((1000, 0), (100, 1), (10, 2)) if size >= limit), 3)
 
 
-METRIC_LABELS = {
-    "sequence_accuracy": MetricLabel("exact text (%)", HIGHER, percent=True),
-    "number_accuracy": MetricLabel("right numbers (%)", HIGHER, percent=True),
-    "unreadable": MetricLabel("unreadable (%)", LOWER, percent=True),
-    "missing": MetricLabel("no answer (%)", LOWER, percent=True),
-    "mae": MetricLabel("MAE", LOWER),
-    "mse": MetricLabel("MSE", LOWER),
-    "rmse": MetricLabel("RMSE", LOWER),
-    "r2": MetricLabel("R2", HIGHER),
-    "median_ae": MetricLabel("median abs. error", LOWER),
-    "log_mae": MetricLabel("log MAE", LOWER),
-    "log_r2": MetricLabel("log R2", HIGHER),
-    "pearson": MetricLabel("Pearson", HIGHER),
-    "spearman": MetricLabel("Spearman", HIGHER),
-    "mape": MetricLabel("MAPE (%)", LOWER, percent=True),
-    "bleu": MetricLabel("BLEU", HIGHER),
-    "rouge1": MetricLabel("ROUGE-1", HIGHER),
-    "rouge2": MetricLabel("ROUGE-2", HIGHER),
-    "rouge_l": MetricLabel("ROUGE-L", HIGHER),
-    "cross_entropy": MetricLabel("CE (nats/token)", LOWER),
-    "perplexity": MetricLabel("perplexity", LOWER),
-    "token_accuracy": MetricLabel("right tokens (%)", HIGHER, percent=True),
-    "number_mae": MetricLabel("digit MAE", LOWER),
-    "number_mass": MetricLabel("number mass (%)", HIGHER, percent=True),
-    "digit_nll": MetricLabel("digit NLL (nats)", LOWER),
-    "digit_ece": MetricLabel("digit ECE (%)", LOWER, percent=True),
-    "crps": MetricLabel("CRPS", LOWER),
-    "coverage_80": MetricLabel("coverage of 80 % intervals (%)", NEITHER, percent=True),
-    "interval_width_80": MetricLabel("width of 80 % intervals", NEITHER),
-    "decoded_unreadable_mass": MetricLabel("unreadable mass (%)", LOWER, percent=True),
-}
+def make_labels(content: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricLabel]:
+    """The labels of a file: name of the metric to the fields of its label, `better` in words."""
+    return {name: MetricLabel(**{**each, "better": _BETTER[each["better"]]}) for name, each in content.items()}
+
+
+METRIC_LABELS = make_labels(read_recipe(Path(__file__).with_name("metric_labels.yaml")))
 # Of number-aware decoding, beside those of the generated answers.
 DECODED = "decoded_"
 _ERRORS = ("mae", "mse", "rmse", "r2", "median_ae", "log_mae", "log_r2", "mape", "pearson", "spearman")

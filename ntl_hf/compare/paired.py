@@ -1,12 +1,12 @@
 """Paired tests of two variants: over seeds, and over the rows that both have answered.
 
-A metric of resampled rows is one under weights, how often each row was drawn, which is quick where rows are many.
-`ntl_hf.evaluation` resamples the rows of one run; here a row stands for its answers of all seeds, of two variants.
+`ntl_hf.evaluation` resamples the rows of one run; here a row stands for its answers of all seeds, of two variants, and
+the answers that do not enter are NaN, for they are others in every seed.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,17 @@ from .results import Floats, Rows
 CONFIDENCE = 0.95
 # Of the largest value: differences that lie no further apart are equal, but for rounding.
 _ROUNDING = 1e-9
+# Of squares of at most 1: targets that are equal, but for rounding.
+_EQUAL = 1e-24
 RESAMPLES = 1000
 _SEED = 0
-# Weights that are held at once: 40 MB.
+# Rows that are drawn at once: 40 MB.
 _CELLS = 5_000_000
 
 Flags = NDArray[np.bool_]
-Scorer = Callable[[Floats], Floats]
-"""From weights `[resamples, rows]` to scores `[resamples]`."""
-Maker = Callable[[Floats, Floats, Flags], Scorer]
-"""From predicted numbers, targets and which rows enter, `[rows]` each."""
+Indices = NDArray[np.int64]
+Scorer = Callable[[Indices], Floats]
+"""From rows that were drawn, `[resamples, rows]`, to scores `[resamples]`."""
 
 # Share of rows -> which rows have it, and which rows count.
 FLAGS: dict[str, Callable[[Rows], tuple[Flags, Flags]]] = {
@@ -53,12 +54,11 @@ def p_over_seeds(ours: Sequence[float], theirs: Sequence[float]) -> float | None
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Corrected for their number (Holm 1979): the chance of any false alarm among them stays below the level."""
-    corrected = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        corrected[i] = highest
-    return corrected
+    order = np.argsort(p_values, kind="stable")
+    corrected = np.empty(len(order))
+    steps = np.arange(len(order), 0, -1) * np.take(p_values, order)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected.tolist()
 
 
 def p_over_rows(metric: str, ours: Rows, theirs: Rows) -> float | None:
@@ -115,10 +115,12 @@ def interval_over_rows(metric: str, pairs: Sequence[tuple[Rows, Rows]]) -> tuple
     seeds = [differences(metric, ours, theirs) for ours, theirs in pairs]
     if not len(first.row) or any(seed is None for seed in seeds):
         return None
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # Samples without an answer are NaN, which needs no warning each.
+        warnings.simplefilter("ignore")
         drawn = [
-            np.mean([seed(weights) for seed in seeds if seed is not None], axis=0)
-            for weights in resamples(len(first.row))
+            np.mean([seed(sample) for seed in seeds if seed is not None], axis=0)
+            for sample in resamples(len(first.row))
         ]
     draws = np.concatenate(drawn)
     defined = draws[np.isfinite(draws)]
@@ -137,41 +139,25 @@ def _check_same_rows(ours: Rows, theirs: Rows) -> None:
         )
 
 
-def resamples(rows: int) -> Iterator[Floats]:
-    """How often each row is drawn, `[resamples, rows]` in parts; equal for equal numbers of rows."""
-    size = max(1, _CELLS // rows)
-    if size >= RESAMPLES:
-        yield _draw_all(rows)
-        return
-    generator = np.random.default_rng(_SEED)
+def resamples(rows: int) -> Iterator[Indices]:
+    """The rows that are drawn, `[resamples, rows]` in parts; equal for equal numbers of rows."""
+    generator, size = np.random.default_rng(_SEED), max(1, _CELLS // rows)
     for start in range(0, RESAMPLES, size):
-        yield _draw(generator, min(size, RESAMPLES - start), rows)
-
-
-@lru_cache(maxsize=2)
-def _draw_all(rows: int) -> Floats:
-    """The same for all metrics and variants."""
-    return _draw(np.random.default_rng(_SEED), RESAMPLES, rows)
-
-
-def _draw(generator: np.random.Generator, count: int, rows: int) -> Floats:
-    drawn = generator.integers(rows, size=(count, rows))
-    return np.stack([np.bincount(each, minlength=rows) for each in drawn]).astype(float)
+        yield generator.integers(rows, size=(min(size, RESAMPLES - start), rows))
 
 
 def differences(metric: str, ours: Rows, theirs: Rows) -> Scorer | None:
-    """Ours minus theirs in a metric, as a function of the weights; None for a metric that rows do not have."""
+    """Ours minus theirs in a metric, as a function of the rows; None for a metric that rows do not have."""
     base, is_charged = metric.removesuffix(CHARGED), metric.endswith(CHARGED)
     if metric in FLAGS:
-        (our_flags, mask), (their_flags, _) = FLAGS[metric](ours), FLAGS[metric](theirs)
-        first, second = _mean(our_flags.astype(float), mask), _mean(their_flags.astype(float), mask)
-    elif base in _SCORERS:
-        (our_numbers, targets), (their_numbers, _) = (_columns(base, rows, is_charged) for rows in (ours, theirs))
-        both = ~np.isnan(our_numbers) & ~np.isnan(their_numbers)
-        first, second = (_SCORERS[base](given, targets, both) for given in (our_numbers, their_numbers))
-    else:
+        flags = [np.where(mask, values, np.nan) for values, mask in (FLAGS[metric](rows) for rows in (ours, theirs))]
+        return lambda sample: _mean(flags[0][sample]) - _mean(flags[1][sample])
+    if base not in _SCORERS:
         return None
-    return lambda weights: first(weights) - second(weights)
+    scorer = _SCORERS[base]
+    (first, targets), (second, _) = (_columns(base, rows, is_charged) for rows in (ours, theirs))
+    targets = np.where(np.isnan(first) | np.isnan(second), np.nan, targets)
+    return lambda sample: scorer(first[sample], targets[sample]) - scorer(second[sample], targets[sample])
 
 
 def _columns(metric: str, rows: Rows, is_charged: bool) -> tuple[Floats, Floats]:
@@ -182,69 +168,27 @@ def _columns(metric: str, rows: Rows, is_charged: bool) -> tuple[Floats, Floats]
     return columns[0], columns[1]
 
 
-def _mean(values: Floats, enters: Flags) -> Scorer:
-    # Zeros instead of a selection, which would copy all weights.
-    kept, counts = np.where(enters, values, 0), enters.astype(float)
-    return lambda weights: weights @ kept / (weights @ counts)
+def _mean(values: Floats) -> Floats:
+    return np.asarray(np.nanmean(values, axis=1))
 
 
-def _mean_of(error: Callable[[Floats, Floats], Floats]) -> Maker:
-    return lambda given, targets, enters: _mean(error(given, targets), enters)
+def _r2(given: Floats, targets: Floats) -> Floats:
+    # R2 does not change when both are scaled; without it the squares of 1e200 overflow.
+    scale = np.nanmax(np.abs(targets), axis=1, keepdims=True)
+    spread = np.nansum(((targets - np.nanmean(targets, axis=1, keepdims=True)) / scale) ** 2, axis=1)
+    return np.asarray(
+        1 - np.nansum(((given - targets) / scale) ** 2, axis=1) / np.where(spread > _EQUAL, spread, np.nan)
+    )
 
 
-def _rmse(given: Floats, targets: Floats, enters: Flags) -> Scorer:
-    mean = _squared(given, targets, enters)
-    return lambda weights: np.sqrt(mean(weights))
-
-
-def _r2(given: Floats, targets: Floats, enters: Flags) -> Scorer:
-    # R2 does not change when both are shifted and scaled; squares of large numbers would cancel or overflow.
-    if not enters.any():
-        return _undefined
-    centre = targets[enters].mean()
-    scale = np.abs(targets[enters] - centre).max() or 1.0
-    true = np.where(enters, (targets - centre) / scale, 0)
-    squares = np.where(enters, ((given - targets) / scale) ** 2, 0)
-    counts = enters.astype(float)
-
-    def score(weights: Floats) -> Floats:
-        spread = weights @ true**2 - (weights @ true) ** 2 / (weights @ counts)
-        return np.asarray(1 - weights @ squares / np.where(spread > 1e-12, spread, np.nan))
-
-    return score
-
-
-def _median_ae(given: Floats, targets: Floats, enters: Flags) -> Scorer:
-    place = np.flatnonzero(enters)
-    errors = np.abs(given - targets)[place]
-    order = np.argsort(errors)
-    place, ascending = place[order], errors[order]
-    if not len(place):
-        return _undefined
-
-    def score(weights: Floats) -> Floats:
-        reached = weights[:, place].cumsum(axis=1)
-        half = reached[:, -1:] / 2
-        # Of an even number, the mean of the two in the middle.
-        lower, upper = (reached >= half).argmax(axis=1), (reached > half).argmax(axis=1)
-        return np.asarray(np.where(half[:, 0] > 0, (ascending[lower] + ascending[upper]) / 2, np.nan))
-
-    return score
-
-
-def _undefined(weights: Floats) -> Floats:
-    return np.full(len(weights), np.nan)
-
-
-_squared = _mean_of(lambda given, targets: (given - targets) ** 2)
-_absolute = _mean_of(lambda given, targets: np.abs(given - targets))
-_SCORERS: dict[str, Maker] = {
-    "mae": _absolute,
-    "log_mae": _absolute,
-    "mse": _squared,
-    "rmse": _rmse,
-    "mape": _mean_of(lambda given, targets: np.abs(given - targets) / np.abs(targets)),
-    "median_ae": _median_ae,
+# From predicted numbers and targets, `[resamples, rows]` each, NaN where a row does not enter.
+_SCORERS: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "mae": lambda given, targets: _mean(np.abs(given - targets)),
+    "log_mae": lambda given, targets: _mean(np.abs(given - targets)),
+    "mse": lambda given, targets: _mean((given - targets) ** 2),
+    "rmse": lambda given, targets: np.sqrt(_mean((given - targets) ** 2)),
+    "mape": lambda given, targets: _mean(np.abs(given - targets) / np.abs(targets)),
+    "median_ae": lambda given, targets: np.asarray(np.nanmedian(np.abs(given - targets), axis=1)),
     "r2": _r2,
     "log_r2": _r2,
 }

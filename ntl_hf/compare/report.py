@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..evaluation.table import DASH, markdown_table
 from ..settings.config import NTLConfig
 from ..settings.recipe_files import display_name
 from ..settings.redaction import redacted
@@ -15,7 +16,7 @@ from .cells import Cell
 from .plan import Plan
 from .results import Result, read_results
 from .summary import Score, count_cells, count_comparisons, summarize
-from .tables import DASH, differences_table, markdown, means_table, scores_table, write_results, write_summary
+from .tables import differences_table, means_table, scores_table, write_results, write_summary
 
 REPORT, RESULTS, SUMMARY, PLOTS = "report.md", "results.csv", "summary.csv", "plots"
 # Of the number loss: columns of their own, or no part of it.
@@ -148,7 +149,7 @@ def _settings_table(plan: Plan, results: Sequence[Result]) -> str:
         loss = ntl["loss"] if ntl["weight"] else "none"
         rows.append([variant, str(len(cells)), f"{ntl['weight']:g}", loss, _show(_unusual(ntl)), _show(others)])
     header = ["variant", "seeds", "NTL weight", "NTL loss", "NTL settings other than default", "other settings"]
-    return markdown(header, rows, numbers=False)
+    return markdown_table(header, rows)
 
 
 def _unusual(ntl: dict[str, Any]) -> dict[str, Any]:

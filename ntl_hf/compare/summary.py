@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from .metric_labels import label_of
@@ -14,7 +14,7 @@ from .results import Evaluation, Result
 LEVEL = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass
 class Difference:
     """A variant minus the baseline in one metric, over the seeds in which it is defined for both.
 
@@ -24,7 +24,8 @@ class Difference:
     Attributes:
         seeds: how many there are, `cells` being how many both have finished.
         mean, sd: over seeds; sd is None for a single one.
-        p_seeds: paired t-test over seeds, and `p_holm`, the same corrected for all comparisons of the report.
+        p_seeds: paired t-test over seeds.
+        p_holm: the same corrected for all comparisons of the report, set when these are known.
         low, high: 95 % interval of the mean when the rows are resampled; None where the metric has no value a row.
         p_rows: McNemar's test over rows, for a share of right answers on a single seed.
     """
@@ -74,6 +75,10 @@ class Score:
         return self.difference is not None and self.difference.is_better(self.metric)
 
 
+_Cells = dict[str, dict[int, Evaluation]]
+"""By variant and seed."""
+
+
 def spread(values: Sequence[float]) -> float | None:
     """The sample standard deviation; None for a single value, NaN where one is not finite."""
     if len(values) < 2:
@@ -89,13 +94,17 @@ def summarize(plan: Plan, results: Sequence[Result], tested: bool = True) -> lis
         results: its finished cells.
         tested: with tests and intervals, which take the predictions of every row.
     """
-    scores = []
+    scores: list[Score] = []
     for evaluation in plan.evaluations:
-        # By variant and seed.
-        cells = {(result.variant, result.seed): result.evaluations[evaluation] for result in results}
+        cells: _Cells = {variant: {} for variant in plan.variants}
+        for result in results:
+            cells[result.variant][result.seed] = result.evaluations[evaluation]
         for name in plan.metrics:
-            scores += _summarize_metric(plan, cells, evaluation, name, tested)
-    return _correct(scores)
+            scores += _summarize_metric(plan.baseline, cells, evaluation, name, tested)
+    compared = _compared(scores)
+    for difference, p in zip(compared, holm([each.p_seeds or 0.0 for each in compared]), strict=True):
+        difference.p_holm = p
+    return scores
 
 
 def count_cells(results: Sequence[Result]) -> Counter[str]:
@@ -105,23 +114,20 @@ def count_cells(results: Sequence[Result]) -> Counter[str]:
 
 def count_comparisons(scores: Sequence[Score]) -> int:
     """How many p values over seeds there are, which is what they are corrected for."""
-    return sum(score.difference is not None and score.difference.p_seeds is not None for score in scores)
+    return len(_compared(scores))
 
 
-def _summarize_metric(
-    plan: Plan, cells: Mapping[tuple[str, int], Evaluation], evaluation: str, name: str, tested: bool
-) -> list[Score]:
-    baseline = {seed: each for (variant, seed), each in cells.items() if variant == plan.baseline}
-    scores = []
-    for variant in plan.variants:
-        own = {seed: each for (other, seed), each in cells.items() if other == variant}
+def _compared(scores: Sequence[Score]) -> list[Difference]:
+    return [each.difference for each in scores if each.difference and each.difference.p_seeds is not None]
+
+
+def _summarize_metric(baseline: str, cells: _Cells, evaluation: str, name: str, tested: bool) -> Iterator[Score]:
+    for variant, own in cells.items():
         values = {seed: value for seed, each in own.items() if (value := each.metrics.get(name)) is not None}
-        if not values:
-            continue
-        both = {seed: (each, baseline[seed]) for seed, each in own.items() if seed in baseline}
-        difference = None if variant == plan.baseline else _compare(name, both, tested)
-        scores.append(Score(evaluation, name, variant, values, len(own), difference))
-    return scores
+        if values:
+            both = {seed: (each, cells[baseline][seed]) for seed, each in own.items() if seed in cells[baseline]}
+            difference = None if variant == baseline else _compare(name, both, tested)
+            yield Score(evaluation, name, variant, values, len(own), difference)
 
 
 def _compare(name: str, both: Mapping[int, tuple[Evaluation, Evaluation]], tested: bool) -> Difference | None:
@@ -131,17 +137,12 @@ def _compare(name: str, both: Mapping[int, tuple[Evaluation, Evaluation]], teste
         return None
     changes = [ours - theirs for ours, theirs in values.values()]
     difference = Difference(fmean(changes), spread(changes), seeds=len(values), cells=len(both))
-    if not tested:
-        return difference
-    pairs = [(both[seed][0].rows, both[seed][1].rows) for seed in values]
-    low, high = interval_over_rows(name, pairs) or (None, None)
-    return replace(
-        difference,
-        p_seeds=p_over_seeds(*zip(*values.values(), strict=True)),
-        low=low,
-        high=high,
-        p_rows=p_over_rows(name, *pairs[0]) if len(pairs) == 1 else None,
-    )
+    if tested:
+        pairs = [(both[seed][0].rows, both[seed][1].rows) for seed in values]
+        difference.p_seeds = p_over_seeds(*zip(*values.values(), strict=True))
+        difference.low, difference.high = interval_over_rows(name, pairs) or (None, None)
+        difference.p_rows = p_over_rows(name, *pairs[0]) if len(pairs) == 1 else None
+    return difference
 
 
 def _paired_values(name: str, ours: Evaluation, theirs: Evaluation, tested: bool) -> tuple[float, float] | None:
@@ -152,19 +153,3 @@ def _paired_values(name: str, ours: Evaluation, theirs: Evaluation, tested: bool
     common = scores_on_common_rows(name, ours.rows, theirs.rows) if tested else None
     pair = common or (first, second)
     return pair if all(map(math.isfinite, pair)) else None
-
-
-def _correct(scores: Sequence[Score]) -> list[Score]:
-    """Put in the corrected p values."""
-    p_values = {
-        i: score.difference.p_seeds
-        for i, score in enumerate(scores)
-        if score.difference and score.difference.p_seeds is not None
-    }
-    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    return [
-        replace(score, difference=replace(score.difference, p_holm=corrected[i]))
-        if score.difference and i in corrected
-        else score
-        for i, score in enumerate(scores)
-    ]

@@ -1,39 +1,27 @@
 """The tables: Markdown for the report, rich for the terminal, CSV for whoever goes on from here."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from .metric_labels import label_of
+from ..evaluation.table import DASH, markdown_table, rich_table
+from .metric_labels import MetricLabel, label_of
 from .plan import Plan
 from .results import Result
 from .summary import Difference, Score
 
-DASH = "–"
 
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
-    """A Markdown table; the first column is text, the others are numbers, or text too."""
-    lines = [list(header), ["---", *["---:" if numbers else "---"] * (len(header) - 1)], *map(list, rows)]
-    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
-
-
-def terminal_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], **first_column: Any) -> Table:
-    """The same for a terminal; cells may have rich's markup, titles and headings have none."""
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column(escape(header[0]), **{"overflow": "fold", **first_column})
-    for name in header[1:]:
-        table.add_column(escape(name), justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
+def terminal_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], **style: Any) -> Table:
+    """A table of numbers for a terminal, each row under its name."""
+    look: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, **style}
+    return rich_table(title, header, rows, header[1:], **look)
 
 
 def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str, cells: Mapping[str, int]) -> str:
@@ -45,9 +33,9 @@ def scores_table(plan: Plan, scores: Sequence[Score], evaluation: str, cells: Ma
         evaluation: the one to show.
         cells: how many seeds of each variant are finished.
     """
-    shown = show_means(plan, scores, evaluation, "**{}**")
-    rows = [[variant, str(cells.get(variant, 0)), *means] for variant, means in shown.items()]
-    return markdown(["variant", "seeds", *_headings(plan)], rows)
+    means = _show_means(plan, scores, evaluation, "**{}**".format)
+    header = ["variant", "seeds", *_headings(plan)]
+    return markdown_table(header, ([name, cells.get(name, 0), *row] for name, row in means.items()), header[1:])
 
 
 def differences_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> str:
@@ -57,31 +45,20 @@ def differences_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> s
         [variant, *(_show_difference(found.get((variant, name)), name) for name in plan.metrics)]
         for variant in plan.others
     ]
-    return markdown([f"minus {plan.baseline}", *_headings(plan)], rows)
+    header = [f"minus {plan.baseline}", *_headings(plan)]
+    return markdown_table(header, rows, header[1:])
 
 
 def means_table(plan: Plan, scores: Sequence[Score], evaluation: str) -> Table:
     """`scores_table` for a terminal."""
-    rows = [
-        [escape(variant), *means] for variant, means in show_means(plan, scores, evaluation, "[bold]{}[/]").items()
-    ]
-    return terminal_table(evaluation, ["", *(label_of(name).label for name in plan.metrics)], rows)
+    means = _show_means(plan, scores, evaluation, partial(Text, style="bold"))
+    header = ["", *(label_of(name).label for name in plan.metrics)]
+    return terminal_table(evaluation, header, ([variant, *row] for variant, row in means.items()))
 
 
-def show_means(plan: Plan, scores: Sequence[Score], evaluation: str, bold: str) -> dict[str, list[str]]:
-    """Of each variant, the cells of its row; `bold` is a format for those that are better than the baseline."""
-    found = _by_key(scores, evaluation)
-    texts = {
-        key: bold.format(show_mean(score)) if score.is_better else show_mean(score) for key, score in found.items()
-    }
-    return {variant: [texts.get((variant, name), DASH) for name in plan.metrics] for variant in plan.variants}
-
-
-def show_mean(score: Score) -> str:
-    """ "12.3 ± 0.4", the spread being left out for one seed; "12.3 ± 0.4 (2 of 3)" if it is undefined for another."""
-    shown = label_of(score.metric)
-    spread = "" if score.sd is None else f" ± {shown.show(score.sd, like=score.mean)}"
-    return shown.show(score.mean) + spread + _show_gap(len(score.values), score.cells)
+def show_spread(label: MetricLabel, mean: float, sd: float | None, plus: bool = False) -> str:
+    """ "12.3 ± 0.4", the spread being left out where there is none, as of one seed."""
+    return label.show(mean, plus=plus) + ("" if sd is None else f" ± {label.show(sd, like=mean)}")
 
 
 def show_p(p: float) -> str:
@@ -110,6 +87,17 @@ def write_summary(path: Path, scores: Sequence[Score]) -> None:
         for score in scores
     ]
     _write(path, header, rows)
+
+
+def _show_means(
+    plan: Plan, scores: Sequence[Score], evaluation: str, bold: Callable[[str], Any]
+) -> dict[str, list[Any]]:
+    """Of each variant, the cells of its row; `bold` is for those that are better than the baseline."""
+    texts: dict[tuple[str, str], Any] = {}
+    for key, score in _by_key(scores, evaluation).items():
+        shown = show_spread(label_of(score.metric), score.mean, score.sd) + _show_gap(len(score.values), score.cells)
+        texts[key] = bold(shown) if score.is_better else shown
+    return {variant: [texts.get((variant, name), DASH) for name in plan.metrics] for variant in plan.variants}
 
 
 def _headings(plan: Plan) -> list[str]:

@@ -62,15 +62,12 @@ def read_curves(state: Path) -> Curves:
 
 def draw_curves(curves: Curves) -> Any:
     """A matplotlib figure with a panel a curve and a line a set."""
-    from .panels import add_legend, color, make_figure
+    from .panels import add_legend, color, make_grid
 
-    columns = min(2, len(curves))
-    figure, panels = make_figure(-(-len(curves) // columns), columns)
-    for panel in panels.flat[len(curves) :]:
-        panel.set_visible(False)
+    figure, panels, shown = make_grid(len(curves))
     sets = dict.fromkeys(["training", *(where for each in curves.values() for where in each)])
     looks = {where: {"color": color(i), "lw": 1.6 if i else 1.2} for i, where in enumerate(sets)}
-    for panel, (name, lines) in zip(panels.flat, curves.items(), strict=False):
+    for panel, (name, lines) in zip(shown, curves.items(), strict=True):
         for where, points in lines.items():
             marker = "o" if where != "training" or len(points) == 1 else None
             label = where.replace("$", r"\$")  # no formula of matplotlib

@@ -8,7 +8,6 @@ import numpy as np
 from .beliefs import DigitBeliefs, Floats
 from .panels import COLORS, make_figure
 
-_GREY = "0.7"
 # Cells above this are light enough for black text.
 _LIGHT = 0.6
 _LEAST_SHOWN = 0.005
@@ -16,8 +15,7 @@ _LEAST_SHOWN = 0.005
 
 def draw_confusion(beliefs: DigitBeliefs) -> Any:
     """A heat map: the mean predicted distribution over digits, a row a true digit."""
-    figure, [[panel]] = make_figure(1, 1)
-    figure.set_size_inches(6.8, 5.6)
+    figure, [[panel]] = _titled(beliefs, (6.8, 5.6), 1, 1)
     panel.grid(False)
     image = panel.imshow(beliefs.distribution, vmin=0, vmax=1, cmap="cividis")
     for (row, column), value in np.ndenumerate(beliefs.distribution):
@@ -29,12 +27,12 @@ def draw_confusion(beliefs: DigitBeliefs) -> Any:
     panel.set(xlabel="Predicted digit", ylabel="True digit", xticks=range(10))
     panel.set_title("Mean probability of each digit (%)", fontsize="medium")
     figure.colorbar(image, ax=panel, label="Mean probability among digits", shrink=0.85)
-    return _titled(figure, beliefs)
+    return figure
 
 
 def draw_calibration(beliefs: DigitBeliefs) -> Any:
     """The mean true digit against the expected value, in bins around each digit."""
-    figure, panels = _two_panels()
+    figure, panels = _with_counts(beliefs, beliefs.bin_count)
     panels[0].plot([0, 9], [0, 9], color="black", ls="--", lw=1, label="calibrated")
     # Without the empty bins, so that the line goes on.
     known = ~np.isnan(beliefs.bin_expected)
@@ -42,23 +40,21 @@ def draw_calibration(beliefs: DigitBeliefs) -> Any:
     panels[0].plot(*line, color=COLORS[0], marker="o", ms=5, label="model")
     panels[0].set(ylabel="Mean true digit", ylim=(-0.4, 9.4), yticks=range(10))
     panels[0].legend(frameon=False, loc="upper left")
-    panels[1].bar(range(10), beliefs.bin_count, color=_GREY)
     panels[1].set(xlabel="Expected value of the digit (bins of width 1)", xticks=range(10), xlim=(-0.6, 9.6))
-    return _with_counts(figure, panels, beliefs, beliefs.bin_count)
+    return figure
 
 
 def draw_positions(beliefs: DigitBeliefs) -> Any:
     """The mean error of the expected value, by the digit's position in its number."""
-    figure, panels = _two_panels()
     length = max(np.flatnonzero(beliefs.position_count), default=0) + 1
+    figure, panels = _with_counts(beliefs, beliefs.position_count[:length])
     last = len(beliefs.position_count)
     places = [str(place) if place < last else f"{place}+" for place in range(1, length + 1)]
     panels[0].bar(range(length), np.nan_to_num(beliefs.position_error[:length]), color=COLORS[1])
     panels[0].set(ylabel="Mean |expected value - true digit|", ylim=(0, None))
-    panels[1].bar(range(length), beliefs.position_count[:length], color=_GREY)
     panels[1].set(xlabel="Position of the digit in its number, in number tokens from the left")
     panels[1].set_xticks(range(length), places)
-    return _with_counts(figure, panels, beliefs, beliefs.position_count[:length])
+    return figure
 
 
 DRAWERS: dict[str, Callable[[DigitBeliefs], Any]] = {
@@ -68,29 +64,28 @@ DRAWERS: dict[str, Callable[[DigitBeliefs], Any]] = {
 }
 
 
-def _two_panels() -> tuple[Any, Any]:
-    figure, panels = make_figure(2, 1, heights=(1, 0.4), sharex=True)
-    figure.set_size_inches(5.6, 5.4)
-    for panel in panels[:, 0]:
+def _with_counts(beliefs: DigitBeliefs, counts: Floats) -> tuple[Any, Any]:
+    """A figure and its two panels: one to draw in, and below it how many digits there are of each kind."""
+    figure, panels = _titled(beliefs, (5.6, 5.4), 2, 1, heights=(1, 0.4), sharex=True)
+    panels = panels[:, 0]
+    for panel in panels:
         panel.set_axisbelow(True)
-    return figure, panels[:, 0]
-
-
-def _with_counts(figure: Any, panels: Any, beliefs: DigitBeliefs, counts: Floats) -> Any:
+    bars = panels[1].bar(range(len(counts)), counts, color="0.7")
+    panels[1].bar_label(bars, [_short(count) for count in counts], padding=2, fontsize="small")
     panels[1].set_ylabel("Digits")
     panels[1].margins(y=0.25)
-    for x, count in enumerate(counts):
-        panels[1].annotate(
-            _short(count), (x, count), xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small"
-        )
     figure.align_ylabels()
-    return _titled(figure, beliefs)
+    return figure, panels
 
 
-def _titled(figure: Any, beliefs: DigitBeliefs) -> Any:
+def _titled(
+    beliefs: DigitBeliefs, inches: tuple[float, float], rows: int, columns: int, **kwargs: Any
+) -> tuple[Any, Any]:
+    figure, panels = make_figure(rows, columns, **kwargs)
+    figure.set_size_inches(inches)
     name = beliefs.prefix.replace("$", r"\$")  # no formula of matplotlib
     figure.suptitle(f"{name}, step {beliefs.step:,}: {int(beliefs.count.sum()):,} digits", fontsize="medium")
-    return figure
+    return figure, panels
 
 
 def _short(count: float) -> str:

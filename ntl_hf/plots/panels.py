@@ -1,6 +1,6 @@
 """The one style of all pictures: a palette, panels without a frame, and a legend beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # Okabe and Ito's colours for all kinds of sight, without the yellow, which is too light for lines.
@@ -30,6 +30,49 @@ def make_figure(rows: int, columns: int, heights: Sequence[float] | None = None,
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     return figure, panels
+
+
+def make_grid(count: int) -> tuple[Any, Any, list[Any]]:
+    """A figure with two columns at most, its panels, and of these the first so many; the others are not seen."""
+    columns = min(2, count)
+    figure, panels = make_figure(-(-count // columns), columns)
+    for panel in panels.flat[count:]:
+        panel.set_visible(False)
+    return figure, panels, list(panels.flat[:count])
+
+
+def draw_columns(
+    columns: Mapping[str, Callable[[Any], None]],
+    rows: Sequence[str],
+    xlabel: str,
+    note: str,
+    heights: Sequence[float] | None = None,
+    **shared: Any,
+) -> Any:
+    """A figure with a column for each of several sets, all with the same axes.
+
+    Args:
+        columns: title of a column to what draws into its panels.
+        rows: labels of the vertical axes.
+        xlabel: of the horizontal axes.
+        note: below all.
+        heights: of the rows, as shares.
+        shared: `sharex` and `sharey`.
+
+    Returns:
+        The figure, or None without columns.
+    """
+    if not columns:
+        return None
+    figure, panels = make_figure(len(rows), len(columns), heights, **shared)
+    for column, (title, draw) in zip(panels.T, columns.items(), strict=True):
+        draw(column)
+        column[0].set_title(title)
+        column[-1].set_xlabel(xlabel)
+    for panel, label in zip(panels[:, 0], rows, strict=True):
+        panel.set_ylabel(label)
+    add_legend(figure, panels, note)
+    return figure
 
 
 def add_legend(figure: Any, panels: Any, note: str) -> None:

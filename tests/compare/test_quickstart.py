@@ -25,7 +25,7 @@ from ntl_hf.compare.quickstart.recipe import (
     VARIANTS,
     WITH_NTL,
     Cell,
-    Settings,
+    make_cells,
     make_settings,
 )
 from ntl_hf.compare.quickstart.report import summarize
@@ -286,7 +286,7 @@ def test_one_seed_gives_both_variants_the_same_start_and_the_same_batches(tmp_pa
     initial_ntl, batches_ntl, final_ntl = train_and_record(WITH_NTL, 0, tmp_path)
     initial_other, batches_other, _ = train_and_record(BASELINE, 1, tmp_path)
     weight = "model.embed_tokens.weight"
-    assert len(batches) == make_settings(debug=True).steps and batches == batches_ntl
+    assert len(batches) == make_settings(debug=True)["steps"] and batches == batches_ntl
     assert all(torch.equal(value, initial_ntl[name]) for name, value in initial.items())
     assert batches_other != batches and not torch.equal(initial_other[weight], initial[weight])
     # The variants do differ, in what they are trained with.
@@ -294,7 +294,7 @@ def test_one_seed_gives_both_variants_the_same_start_and_the_same_batches(tmp_pa
 
 
 def test_every_seed_and_task_has_both_variants():
-    cells = Settings(seeds=2).cells(["a", "b"])
+    cells = make_cells(["a", "b"], seeds=2)
     assert len(cells) == len(set(cells)) == 2 * 2 * len(VARIANTS)
     assert cells[0] == Cell("a", BASELINE, 0) and cells[1] == Cell("a", WITH_NTL, 0)
 
@@ -396,7 +396,7 @@ def test_debug_run_end_to_end(tmp_path):
     results = json.loads((folder / RESULTS).read_text())
     settings = make_settings(debug=True)
 
-    assert len(results["runs"]) == 2 * settings.seeds * len(TASKS)
+    assert len(results["runs"]) == 2 * settings["seeds"] * len(TASKS)
     for run in results["runs"]:
         assert run["curves"]["step"] == [2, 4, 6] and len(run["curves"]["ce"]) == 3
         assert 0 < run["scores"]["number_mass"] <= 1 and run["scores"]["ce"] > 0
@@ -479,7 +479,8 @@ def test_folders_that_are_taken(tmp_path):
 
 
 def test_given_numbers_override_the_defaults_of_a_debug_run():
-    assert make_settings(seeds=5, steps=7, debug=True) == make_settings(5, 7, True)
-    assert (make_settings(5, 7, True).seeds, make_settings(5, 7, True).steps) == (5, 7)
-    assert make_settings(5, 7, True).train_rows == make_settings(debug=True).train_rows < Settings().train_rows
-    assert make_settings() == Settings()
+    debug, sizes = make_settings(5, 7, True), make_settings()
+    assert make_settings(seeds=5, steps=7, debug=True) == debug
+    assert (debug["seeds"], debug["steps"]) == (5, 7)
+    assert debug["train_rows"] == make_settings(debug=True)["train_rows"] < sizes["train_rows"]
+    assert (sizes["seeds"], sizes["steps"]) == (3, 800)

@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...plots.panels import COLORS, LINES, MARKERS
 from ..plan import Plan
 from ..results import Result
-
-# Okabe and Ito's colours for all kinds of sight, without the yellow, which is too light for lines. Black is the
-# baseline's.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_MARKERS = "osD^vP*"
-_LINES = ("-", "--", ":", "-.")
 
 
 def save_plots(folder: Path, plan: Plan, results: Sequence[Result]) -> dict[str, Path]:
@@ -40,10 +35,11 @@ def save_plots(folder: Path, plan: Plan, results: Sequence[Result]) -> dict[str,
 
 def looks(plan: Plan) -> dict[str, dict[str, Any]]:
     """Colour, marker and line of each variant, no two alike."""
-    styles = {plan.baseline: {"color": "black", "marker": "o", "ls": "-", "lw": 2, "zorder": 3}}
+    styles: dict[str, dict[str, Any]] = {}
     for i, variant in enumerate(plan.others):
-        line = _LINES[i // len(_COLORS) % len(_LINES)]
-        styles[variant] = {"color": _COLORS[i % len(_COLORS)], "marker": _MARKERS[i % len(_MARKERS)], "ls": line}
+        line = LINES[i // len(COLORS) % len(LINES)]
+        styles[variant] = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)], "ls": line}
+    styles[plan.baseline] = {"color": "black", "marker": "o", "ls": "-", "lw": 2, "zorder": 3}
     return {variant: {"lw": 1.4, "ms": 4, **styles[variant]} for variant in plan.variants}
 
 

@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...evaluation.number_metrics import is_right
-from ...plots.panels import add_legend, make_figure
+from ...plots.panels import draw_columns
 from ..plan import Plan
 from ..results import Floats, Result, Rows
 from . import draw_variants, percent_axis
@@ -24,22 +26,10 @@ def draw_by_size(plan: Plan, results: Sequence[Result]) -> Any:
         A figure with a column an evaluation, or None where no row has a number.
     """
     sizes = {name: _size(results[0].evaluations[name].rows) for name in plan.evaluations}
-    names = [name for name, size in sizes.items() if size.size]
-    if not names:
-        return None
-    figure, panels = make_figure(3, len(names), heights=(1, 1, 0.45), sharex="col")
-    for column, name in enumerate(names):
-        edges = bins(sizes[name])
-        _draw_bins(panels[:, column], plan, results, name, edges)
-        panels[2][column].bar(
-            _centres(edges), np.histogram(sizes[name], edges)[0], width=0.8 * (edges[1] - edges[0]), color="0.7"
-        )
-        panels[0][column].set_title(name)
-        panels[-1][column].set_xlabel("log10(|true number| + 1)")
-    for row, label in enumerate(("Right numbers (%)", "Median |error|", "Rows")):
-        panels[row][0].set_ylabel(label)
-    add_legend(figure, panels, "Mean over seeds, and their range. An unreadable answer is an infinite error.")
-    return figure
+    columns = {name: partial(_draw_bins, plan, results, name, size) for name, size in sizes.items() if size.size}
+    note = "Mean over seeds, and their range. An unreadable answer is an infinite error."
+    rows = ("Right numbers (%)", "Median |error|", "Rows")
+    return draw_columns(columns, rows, "log10(|true number| + 1)", note, heights=(1, 1, 0.45), sharex="col")
 
 
 def bins(size: Floats) -> Floats:
@@ -53,12 +43,10 @@ def in_bins(rows: Rows, edges: Floats) -> tuple[Floats, Floats]:
     known = ~np.isnan(rows.target)
     number, target = rows.number[known], rows.target[known]
     errors = np.nan_to_num(np.abs(number - target), nan=np.inf)
-    place = np.digitize(_size(rows), edges) - 1
-    groups = [place == i for i in range(len(edges) - 1)]
-    right = is_right(number, target)
-    shares = [right[group].mean() if group.any() else np.nan for group in groups]
-    medians = [np.median(errors[group]) if group.any() else np.nan for group in groups]
-    return np.array(shares), np.where(np.isfinite(medians), medians, np.nan)
+    found = pd.DataFrame({"right": is_right(number, target), "error": errors})
+    groups = found.groupby(np.digitize(_size(rows), edges) - 1).agg({"right": "mean", "error": "median"})
+    shares, medians = groups.reindex(range(len(edges) - 1)).to_numpy(float).T
+    return shares, np.where(np.isfinite(medians), medians, np.nan)
 
 
 def draw_by_position(plan: Plan, results: Sequence[Result]) -> Any:
@@ -68,19 +56,10 @@ def draw_by_position(plan: Plan, results: Sequence[Result]) -> Any:
         A figure with a column an evaluation, or None where no row has a number.
     """
     counts = {name: digit_counts(results[0].evaluations[name].rows) for name in plan.evaluations}
-    names = [name for name, count in counts.items() if len(count)]
-    if not names:
-        return None
-    figure, panels = make_figure(2, len(names), heights=(1, 0.45), sharex="col")
-    for column, name in enumerate(names):
-        _draw_places(panels[:, column], plan, results, name, counts[name])
-        panels[0][column].set_title(name)
-        panels[-1][column].set_xlabel("Power of ten (0: units)")
-    panels[0][0].set_ylabel("Right digits (%)")
-    panels[1][0].set_ylabel("Rows")
+    columns = {name: partial(_draw_places, plan, results, name, count) for name, count in counts.items() if len(count)}
     note = "Mean over seeds, and their range. Digits before the point, without sign; missing and unreadable are wrong."
-    add_legend(figure, panels, note)
-    return figure
+    rows = ("Right digits (%)", "Rows")
+    return draw_columns(columns, rows, "Power of ten (0: units)", note, heights=(1, 0.45), sharex="col")
 
 
 def digit_counts(rows: Rows) -> Floats:
@@ -111,16 +90,16 @@ def _size(rows: Rows) -> Floats:
     return np.log10(np.abs(rows.target[~np.isnan(rows.target)]) + 1)
 
 
-def _centres(edges: Floats) -> Floats:
-    return (edges[:-1] + edges[1:]) / 2
+def _draw_bins(plan: Plan, results: Sequence[Result], name: str, sizes: Floats, panels: Sequence[Any]) -> None:
+    edges = bins(sizes)
+    centres = (edges[:-1] + edges[1:]) / 2
 
-
-def _draw_bins(panels: Any, plan: Plan, results: Sequence[Result], name: str, edges: Floats) -> None:
     def scores(result: Result) -> tuple[Floats, Floats]:
         return in_bins(result.evaluations[name].rows, edges)
 
-    draw_variants(panels[0], plan, results, _centres(edges), lambda result: 100 * scores(result)[0])
-    draw_variants(panels[1], plan, results, _centres(edges), lambda result: scores(result)[1])
+    draw_variants(panels[0], plan, results, centres, lambda result: 100 * scores(result)[0])
+    draw_variants(panels[1], plan, results, centres, lambda result: scores(result)[1])
+    panels[2].bar(centres, np.histogram(sizes, edges)[0], width=0.8 * (edges[1] - edges[0]), color="0.7")
     percent_axis(panels[0])
     with warnings.catch_warnings():
         # Without any error above 0 there is nothing to scale.
@@ -129,11 +108,12 @@ def _draw_bins(panels: Any, plan: Plan, results: Sequence[Result], name: str, ed
     panels[1].set_ylim(bottom=0)
 
 
-def _draw_places(panels: Any, plan: Plan, results: Sequence[Result], name: str, counts: Floats) -> None:
+def _draw_places(plan: Plan, results: Sequence[Result], name: str, counts: Floats, panels: Sequence[Any]) -> None:
+    def accuracy(result: Result) -> Floats:
+        return 100 * digit_accuracy(result.evaluations[name].rows, counts)
+
     places = np.arange(len(counts))
-    draw_variants(
-        panels[0], plan, results, places, lambda result: 100 * digit_accuracy(result.evaluations[name].rows, counts)
-    )
+    draw_variants(panels[0], plan, results, places, accuracy)
     percent_axis(panels[0])
     panels[1].bar(places, counts, color="0.7")
     # The most significant digit to the left, as it is written.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...plots.panels import add_legend, make_figure
+from ...plots.panels import add_legend, draw_columns, make_grid
 from ..metric_labels import label_of
 from ..plan import Plan
 from ..results import Floats, Result
@@ -35,11 +35,8 @@ def draw_learning(plan: Plan, results: Sequence[Result]) -> Any:
     names = [name for name in _CURVES if any(_points(result.log, name) for result in results)]
     if not names:
         return None
-    columns = min(2, len(names))
-    figure, panels = make_figure(-(-len(names) // columns), columns)
-    for panel in panels.flat[len(names) :]:
-        panel.set_visible(False)
-    for panel, name in zip(panels.flat, names, strict=False):
+    figure, panels, shown = make_grid(len(names))
+    for panel, name in zip(shown, names, strict=True):
         draw_logged(panel, plan, results, name)
         panel.set(xlabel="Optimizer step", ylabel=_CURVES[name])
     add_legend(figure, panels, "Mean over seeds, and their range")
@@ -63,18 +60,12 @@ def draw_distribution(plan: Plan, results: Sequence[Result]) -> Any:
     Returns:
         A figure with a column an evaluation, or None where no evaluation has recorded one.
     """
-    recorded = {name: [result.evaluations[name].distribution for result in results] for name in plan.evaluations}
-    offsets = {name: next((each["offset"] for each in found if each), None) for name, found in recorded.items()}
-    names = [name for name, offset in offsets.items() if offset is not None]
-    if not names:
-        return None
-    figure, panels = make_figure(1, len(names), sharey=True)
-    for panel, name in zip(panels[0], names, strict=True):
-        draw_variants(panel, plan, results, offsets[name] or (), partial(_log_curve, name))
-        panel.set(title=name, xlabel="Predicted value - true value of a digit", yscale="log", xticks=range(-9, 10, 3))
-    panels[0][0].set_ylabel("Mean probability")
-    add_legend(figure, panels, "Mean over seeds, and their range, of the model's probabilities where a digit is due")
-    return figure
+    columns = {
+        name: partial(_draw_offsets, plan, results, name) for name in plan.evaluations if _offsets(results, name)
+    }
+    note = "Mean over seeds, and their range, of the model's probabilities where a digit is due"
+    xlabel = "Predicted value - true value of a digit"
+    return draw_columns(columns, ("Mean probability",), xlabel, note, sharey=True)
 
 
 def draw_trade_off(plan: Plan, results: Sequence[Result]) -> Any:
@@ -86,24 +77,34 @@ def draw_trade_off(plan: Plan, results: Sequence[Result]) -> Any:
     errors = [name for name in _ERRORS if any(_values(results, each, name) for each in plan.evaluations)]
     if not errors or not all(_values(results, each, _LIKELIHOOD) for each in plan.evaluations):
         return None
-    figure, panels = make_figure(len(errors), len(plan.evaluations), sharex="col")
-    for column, evaluation in enumerate(plan.evaluations):
-        panels[0][column].set_title(evaluation)
-        panels[-1][column].set_xlabel(label_of(_LIKELIHOOD).label)
-        for row, error in enumerate(errors):
-            _draw_points(panels[row][column], plan, results, evaluation, error)
-            panels[row][0].set_ylabel(label_of(error).label)
-    add_legend(figure, panels, "Mean over seeds, and the standard deviation. Better is down and to the left.")
-    return figure
+    columns = {name: partial(_draw_points, plan, results, name, errors) for name in plan.evaluations}
+    note = "Mean over seeds, and the standard deviation. Better is down and to the left."
+    labels = [label_of(error).label for error in errors]
+    return draw_columns(columns, labels, label_of(_LIKELIHOOD).label, note, sharex="col")
 
 
-def _draw_points(panel: Any, plan: Plan, results: Sequence[Result], evaluation: str, error: str) -> None:
+def _draw_points(
+    plan: Plan, results: Sequence[Result], evaluation: str, errors: Sequence[str], panels: Sequence[Any]
+) -> None:
     for variant, look in looks(plan).items():
         own = [result for result in results if result.variant == variant]
-        x, y = (_values(own, evaluation, name) for name in (_LIKELIHOOD, error))
-        if x and y:
-            look = {**look, "ls": "none", "ms": 6, "lw": 1, "fillstyle": _FILLS[look["ls"]]}
-            panel.errorbar(fmean(x), fmean(y), spread(y), spread(x), label=variant, elinewidth=0.6, **look)
+        x = _values(own, evaluation, _LIKELIHOOD)
+        for panel, error in zip(panels, errors, strict=True):
+            y = _values(own, evaluation, error)
+            if x and y:
+                point = {**look, "ls": "none", "ms": 6, "lw": 1, "fillstyle": _FILLS[look["ls"]]}
+                panel.errorbar(fmean(x), fmean(y), spread(y), spread(x), label=variant, elinewidth=0.6, **point)
+
+
+def _offsets(results: Sequence[Result], evaluation: str) -> list[float] | None:
+    found = (result.evaluations[evaluation].distribution for result in results)
+    return next((each["offset"] for each in found if each), None)
+
+
+def _draw_offsets(plan: Plan, results: Sequence[Result], evaluation: str, panels: Sequence[Any]) -> None:
+    x = _offsets(results, evaluation) or ()
+    draw_variants(panels[0], plan, results, x, partial(_log_curve, evaluation))
+    panels[0].set(yscale="log", xticks=range(-9, 10, 3))
 
 
 def _points(log: Sequence[dict[str, Any]], name: str) -> dict[int, float]:

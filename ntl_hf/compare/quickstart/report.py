@@ -2,19 +2,20 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ..metric_labels import MetricLabel
+from ...evaluation.table import DASH
 from ..plots.curves import draw_logged
 from ..results import Evaluation, Result
 from ..summary import Score
 from ..summary import summarize as summarize_plan
-from ..tables import DASH, terminal_table
-from .recipe import BASELINE, LABELS, PICTURE, RESULTS, WITH_NTL, Settings, make_plan
+from ..tables import show_spread, terminal_table
+from .recipe import BASELINE, LABELS, PICTURE, RESULTS, WITH_NTL, make_plan
 
 # Curve of the results -> what the trainers log it as, and how the picture calls it.
 _CURVES = {
@@ -22,11 +23,12 @@ _CURVES = {
     "number_mae": ("eval_number_mae", "Mean |expected digit - digit|"),
 }
 _NOTES = (
-    "Mean {sign} standard deviation over seeds. Difference: CE + NTL minus CE, seed by seed.\n"
+    "Mean ± standard deviation over seeds. Difference: CE + NTL minus CE, seed by seed.\n"
     "Best possible: a model that knows the answer before the noise, on the same test rows.\n"
     "Unreadable: not a number of up to three digits. MAE, median and R2 charge it the largest error possible.\n"
     "Number mass: the probability on digits where a digit is due."
 )
+_ASCII = str.maketrans({"±": "+-", DASH: "-"})
 Run = dict[str, Any]
 
 
@@ -56,35 +58,33 @@ def summarize(runs: list[Run]) -> dict[str, dict[str, dict[str, dict[str, float 
 
 def print_report(console: Console, results: dict[str, Any]) -> None:
     """Print what `quickstart()` returned, whichever variant is ahead."""
-    sign = "±" if console.encoding.lower().startswith("utf") else "+-"
+    is_utf = console.encoding.lower().startswith("utf")
     for task in results["tasks"]:
-        console.print(_table(task, results["summary"][task["name"]], sign))
+        console.print(_table(task, results["summary"][task["name"]], is_utf))
         console.print(_verdict(results["runs"], task["name"]), "\n", highlight=False)
-    console.print(_NOTES.format(sign=sign), style="dim", soft_wrap=True, highlight=False)
+    console.print(_NOTES if is_utf else _NOTES.translate(_ASCII), style="dim", soft_wrap=True, highlight=False)
 
 
 def save_curves(results: dict[str, Any], path: Path) -> None:
     """Draw one column a task and one row a score, and save a PNG."""
-    from ...plots.panels import add_legend, make_figure
+    from ...plots.panels import draw_columns
 
-    figure, panels = make_figure(len(_CURVES), len(results["tasks"]), sharex=True)
-    for column, task in zip(panels.T, results["tasks"], strict=True):
-        plan, found = make_plan(task["name"], Settings()), _results(results["runs"], task["name"])
-        for panel, (name, _) in zip(column, _CURVES.values(), strict=True):
+    def draw(task: dict[str, Any], panels: Any) -> None:
+        plan, found = make_plan(task["name"]), _results(results["runs"], task["name"])
+        for panel, (name, _) in zip(panels, _CURVES.values(), strict=True):
             draw_logged(panel, plan, found, name)
-        column[0].set_title(task["title"])
-        column[0].axhline(task["best_ce_on_curve_rows"], color="0.4", ls="--", lw=1, label="best possible")
-        column[-1].set_xlabel("Step")
-    for panel, (_, label) in zip(panels[:, 0], _CURVES.values(), strict=True):
-        panel.set_ylabel(label)
+        panels[0].axhline(task["best_ce_on_curve_rows"], color="0.4", ls="--", lw=1, label="best possible")
+
     seeds = len({run["seed"] for run in results["runs"]})
-    add_legend(figure, panels, f"Mean over {seeds} seeds, and their range" if seeds > 1 else "One seed")
+    note = f"Mean over {seeds} seeds, and their range" if seeds > 1 else "One seed"
+    columns = {task["title"]: partial(draw, task) for task in results["tasks"]}
+    figure = draw_columns(columns, [label for _, label in _CURVES.values()], "Step", note, sharex=True)
     figure.savefig(path, dpi=120)
 
 
 def _scores(runs: list[Run], task: str) -> list[Score]:
     # Tests over so few seeds would say nothing.
-    return summarize_plan(make_plan(task, Settings()), _results(runs, task), tested=False)
+    return summarize_plan(make_plan(task), _results(runs, task), tested=False)
 
 
 def _difference(score: Score) -> dict[str, float | None]:
@@ -108,24 +108,20 @@ def _log(run: Run) -> list[dict[str, float]]:
     return [dict(zip(curves, point, strict=True)) for point in zip(*curves.values(), strict=True)]
 
 
-def _table(task: dict[str, Any], summary: dict[str, Any], sign: str) -> Table:
+def _table(task: dict[str, Any], summary: dict[str, Any], is_utf: bool) -> Table:
     rows = []
     for name, label in LABELS.items():
-        cells = [label.label]
-        for column in (BASELINE, WITH_NTL, "difference"):
-            found = summary[column][name]
-            cells.append(_show(label, found["mean"], found["sd"], sign, column == "difference"))
-        rows.append([*cells, label.show(task["best_possible"][name])])
+        found = [summary[column][name] for column in (BASELINE, WITH_NTL, "difference")]
+        shown = [
+            DASH if math.isnan(each["mean"]) else show_spread(label, each["mean"], each["sd"], plus=each is found[-1])
+            for each in found
+        ]
+        shown = shown if is_utf else [text.translate(_ASCII) for text in shown]
+        rows.append([label.label, *shown, label.show(task["best_possible"][name])])
     header = ("On test rows", BASELINE, WITH_NTL, "Difference", "Best possible")
-    table = terminal_table(task["title"], header, rows, no_wrap=True, min_width=17)
-    table.padding = (0, 0, 0, 1)
+    table = terminal_table(task["title"], header, rows, padding=(0, 0, 0, 1))
+    table.columns[0].no_wrap, table.columns[0].min_width = True, 17
     return table
-
-
-def _show(label: MetricLabel, mean: float, sd: float | None, sign: str, plus: bool) -> str:
-    if math.isnan(mean):
-        return DASH if sign == "±" else "-"
-    return label.show(mean, plus=plus) + ("" if sd is None else f" {sign} {label.show(sd)}")
 
 
 def _verdict(runs: list[Run], task: str) -> str:

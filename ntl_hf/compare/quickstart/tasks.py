@@ -5,17 +5,18 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
-from statistics import NormalDist, fmean, median
+from statistics import fmean, median
 from typing import Any
 
 from datasets import Dataset
 
 from ...data.calculations import draw_calculation
 from ...data.generated import RoundedGaussian
-from ...data.readings import LARGEST, NOISE_SD, WIDTH, draw_reading, write_reading
+from ...data.readings import LARGEST, NOISE, NOISE_SD, WIDTH, draw_reading, write_reading
 
 TOKENS_PER_ANSWER = WIDTH + 1  # the digits and the end token, one token each
 TEST_SEED = -1  # one test set for all seeds, so that they are scored against the same best possible
+NO_NOISE = RoundedGaussian(0.0, 0, LARGEST)
 # The tasks write their answers with three digits, 0 to 999. `42` for `042` can be read all the same; four digits are a
 # number that had not ended.
 _READABLE = re.compile(r"[0-9]{1,3}")
@@ -29,17 +30,17 @@ class Task:
         name: key in the results.
         title: what a reader sees.
         draw: a random prompt and its noise-free answer.
-        noise_sd: standard deviation of the Gaussian noise that is added to the answer, in units of the answer.
+        noise: what is added to the answer.
     """
 
     name: str
     title: str
     draw: Callable[[Random], tuple[str, int]]
-    noise_sd: float = 0.0
+    noise: RoundedGaussian = NO_NOISE
 
 
 TASKS = (
-    Task("readings", f"Readings with noise of standard deviation {NOISE_SD:g}", draw_reading, NOISE_SD),
+    Task("readings", f"Readings with noise of standard deviation {NOISE_SD:g}", draw_reading, NOISE),
     Task("arithmetic", "Exact arithmetic", draw_calculation),
 )
 
@@ -58,14 +59,13 @@ def make_rows(task: Task, size: int, seed: int, exclude: Collection[str] = ()) -
         (the answer before the noise).
     """
     random = Random(f"{task.name}/{seed}")
-    noise = RoundedGaussian(task.noise_sd, 0, LARGEST)
     exclude = set(exclude)
     rows: list[dict[str, str | int]] = []
     while len(rows) < size:
         prompt, mean = task.draw(random)
         if prompt in exclude:
             continue
-        value = noise.draw(random, mean)
+        value = task.noise.draw(random, mean)
         rows.append({"prompt": prompt, "completion": write_reading(value), "value": value, "mean": mean})
     return Dataset.from_list(rows)
 
@@ -99,10 +99,12 @@ def best_possible(task: Task, values: list[int], means: list[int]) -> dict[str, 
     It answers the mean, which is the median and the mode of the readings too, so that no answer has a smaller expected
     error; by luck, one may on a given test set. Its cross entropy is that of the rounded Gaussian, in nats a token.
     """
-    cross_entropy = sum(_surprise(v - m, task.noise_sd) for v, m in zip(values, means, strict=True)) / len(values)
+    nats = 0.0
+    if task.noise.sd:
+        nats = -fmean(math.log(task.noise.probabilities(m)[v]) for v, m in zip(values, means, strict=True))
     return {
         **score([write_reading(mean) for mean in means], values),
-        "ce": cross_entropy / TOKENS_PER_ANSWER,
+        "ce": nats / TOKENS_PER_ANSWER,
         "number_mass": 1.0,
     }
 
@@ -114,16 +116,7 @@ def describe(task: Task, test_rows: int, curve_rows: int) -> dict[str, Any]:
     return {
         "name": task.name,
         "title": task.title,
-        "noise_sd": task.noise_sd,
+        "noise_sd": task.noise.sd,
         "best_possible": best_possible(task, test["value"], test["mean"]),
         "best_ce_on_curve_rows": best_possible(task, curve["value"], curve["mean"])["ce"],
     }
-
-
-def _surprise(error: int, noise_sd: float) -> float:
-    """-log of the probability that the rounded noise is `error`."""
-    if not noise_sd:
-        return 0.0 if error == 0 else math.inf
-    noise = NormalDist(0.0, noise_sd)
-    # By symmetry on the left side, where the difference of two small numbers keeps its digits.
-    return -math.log(noise.cdf(-abs(error) + 0.5) - noise.cdf(-abs(error) - 0.5))

@@ -4,16 +4,16 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ..cell_folder import versions
+from ..plan import Settings
 from ..processes import DONE, INTERRUPTED, Outcome, Pool, Slot, Tell
 from ..run_cells import run_with_bar
-from .recipe import VARIANTS, Cell, Settings
+from .recipe import VARIANTS, Cell, make_cells
 
 _PRELOAD = ("ntl_hf.compare.quickstart.training",)
 _LOG_LINES = 60
@@ -49,19 +49,19 @@ def quickstart(settings: Settings, jobs: int, console: Console) -> dict[str, Any
     from .report import summarize
     from .tasks import TASKS, describe
 
-    cells = settings.cells([task.name for task in TASKS])
+    cells = make_cells([task.name for task in TASKS], settings["seeds"])
 
     def on_result(run: dict[str, Any]) -> None:
         if not console.is_terminal:
             line = f"{run['task']}, {run['variant']}, seed {run['seed']}: MAE {run['scores']['mae']:.2f}"
             console.print(line, highlight=False)
 
-    runs = run_all(pool, [(cell, settings) for cell in cells], console, settings.steps, on_result)
+    runs = run_all(pool, [(cell, settings) for cell in cells], console, settings["steps"], on_result)
     return {
-        "settings": asdict(settings),
+        "settings": settings,
         "ntl_weight": VARIANTS,
         "versions": versions(),
-        "tasks": [describe(task, settings.test_rows, settings.curve_rows) for task in TASKS],
+        "tasks": [describe(task, settings["test_rows"], settings["curve_rows"]) for task in TASKS],
         "runs": runs,
         "summary": summarize(runs),
         "seconds": round(time.perf_counter() - started, 1),

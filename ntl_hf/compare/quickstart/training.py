@@ -6,19 +6,19 @@ from typing import Any
 import torch
 from datasets import DatasetDict
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from ...runs.tiny_models import decoder_config
 from ...settings.arguments import NTLSFTConfig
 from ...trainers import NTLSFTTrainer
+from ..plan import Settings
 from ..processes import Tell
 from ..training import TellSteps
-from .recipe import VARIANTS, Cell, Settings
+from .recipe import VARIANTS, Cell, training_settings
 from .tasks import TASKS, TEST_SEED, TOKENS_PER_ANSWER, Task, make_rows, score
 
 _CHARACTERS = "0123456789+-*="
 _SPECIAL = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>"}
-# The 0.02 of large models is too small for a narrow one: about 1 / sqrt(width) lets it learn from the first step.
-_INIT_SD = 0.08
 _CURVES = {"ce": "eval_ce_loss", "number_mae": "eval_number_mae"}
 
 
@@ -33,37 +33,30 @@ def char_tokenizer() -> PreTrainedTokenizerFast:
 
 def small_decoder(tokenizer: PreTrainedTokenizerFast, width: int, layers: int, seed: int) -> LlamaForCausalLM:
     """A Llama of random weights, in float32; equal seeds give equal weights."""
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=4,
-        max_position_embeddings=32,
-        initializer_range=_INIT_SD,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    config = decoder_config(len(tokenizer))
+    config.update({"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": layers})
+    # Not that of the width before.
+    config.head_dim = width // config.num_attention_heads
     torch.manual_seed(seed)
     return LlamaForCausalLM(config)
 
 
 def make_data(task: Task, seed: int, settings: Settings) -> DatasetDict:
     """The rows of one seed, "train" and "test", the same for every variant; no test prompt is trained on."""
-    test = make_rows(task, settings.test_rows, TEST_SEED)
-    return DatasetDict(train=make_rows(task, settings.train_rows, seed, exclude=test["prompt"]), test=test)
+    test = make_rows(task, settings["test_rows"], TEST_SEED)
+    return DatasetDict(train=make_rows(task, settings["train_rows"], seed, exclude=test["prompt"]), test=test)
 
 
 def make_trainer(cell: Cell, settings: Settings, data: DatasetDict, folder: str) -> NTLSFTTrainer:
     """A trainer whose initial weights and order of batches depend on the seed alone."""
     tokenizer = char_tokenizer()
     return NTLSFTTrainer(
-        model=small_decoder(tokenizer, settings.hidden_size, settings.layers, cell.seed),
-        args=NTLSFTConfig(output_dir=folder, ntl_weight=VARIANTS[cell.variant], seed=cell.seed, **settings.training()),
+        model=small_decoder(tokenizer, settings["hidden_size"], settings["layers"], cell.seed),
+        args=NTLSFTConfig(
+            output_dir=folder, ntl_weight=VARIANTS[cell.variant], seed=cell.seed, **training_settings(settings)
+        ),
         train_dataset=data["train"],
-        eval_dataset=data["test"].select(range(settings.curve_rows)),
+        eval_dataset=data["test"].select(range(settings["curve_rows"])),
         processing_class=tokenizer,
     )
 
