@@ -51,7 +51,9 @@ def adapted_classes(kind: str, base_model_type: str) -> tuple[type[Any], type[An
     Raises:
         ValueError: no such system, or a base that is no language model which takes embeddings.
     """
-    system = _system(kind)
+    if kind not in _MODULES:
+        raise ValueError(f"`kind` must be one of {', '.join(_MODULES)}, not '{kind}'.")
+    system: System = import_module(_MODULES[kind], __package__).SYSTEM
     base_config, base_model, auto_class = _base_classes(base_model_type)
     config_class = _config_class(system, base_model_type, base_config)
     model_class = _model_class(system, config_class, base_model)
@@ -85,13 +87,6 @@ def register_for(name_or_path: str, **hub_options: Any) -> str | None:
 def system_of(config: Any) -> str | None:
     """ "regression_transformer" or "xval"; None for the config of any other model."""
     return split_model_type(config.model_type)[0]
-
-
-def _system(kind: str) -> System:
-    if kind not in _MODULES:
-        raise ValueError(f"`kind` must be one of {', '.join(_MODULES)}, not '{kind}'.")
-    system: System = import_module(_MODULES[kind], __package__).SYSTEM
-    return system
 
 
 def split_model_type(model_type: str) -> tuple[Any, str]:

@@ -44,7 +44,8 @@ def adapted_config(kind: str, base_config: Any, **settings: Any) -> Any:
 def load_adapted(
     name_or_path: str,
     make_config: Callable[[Any], Any],
-    new_ids: range,
+    own_ids: range,
+    tokenizer_size: int,
     from_scratch: bool,
     **options: Any,
 ) -> Any:
@@ -55,22 +56,31 @@ def load_adapted(
     Args:
         name_or_path: the base checkpoint; of its config alone, if `from_scratch`.
         make_config: makes the config of the system from that of the base.
-        new_ids: ids of the tokens that the base does not know, up to the size of the tokenizer.
+        own_ids: ids of the tokens of the system, from which on the base knows none.
+        tokenizer_size: `len` of the tokenizer that has them.
         from_scratch: initialise all weights.
         options: of `from_pretrained`, such as `dtype` and `attn_implementation`.
+
+    Raises:
+        ValueError: the tokens of the system are not among those of the tokenizer; or what `make_config` raises.
     """
+    if own_ids.stop > tokenizer_size:
+        raise ValueError(
+            f"The system's tokens {own_ids.start} to {own_ids.stop - 1} are beyond the {tokenizer_size} tokens of the "
+            "tokenizer; pass `len(tokenizer)` of the one that has them."
+        )
     hub_options, of_model = split_options(options)
     config = make_config(AutoConfig.from_pretrained(name_or_path, **hub_options))
     _, model_class = adapted_classes(*split_model_type(config.model_type))
     if from_scratch:
-        config.vocab_size = max(config.vocab_size, new_ids.stop)
+        config.vocab_size = max(config.vocab_size, tokenizer_size)
         return model_class._from_config(config, **of_model)
     model = model_class.from_pretrained(name_or_path, config=config, **options)
     rows = model.get_input_embeddings().weight.shape[0]
-    if new_ids.stop > rows:
+    if tokenizer_size > rows:
         # With their mean as the starting point, new tokens would all be the same token.
-        model.resize_token_embeddings(new_ids.stop, mean_resizing=False)
-    _draw(model, range(new_ids.start, min(new_ids.stop, rows)))
+        model.resize_token_embeddings(tokenizer_size, mean_resizing=False)
+    _draw(model, range(own_ids.start, min(tokenizer_size, rows)))
     return model
 
 

@@ -52,10 +52,10 @@ def with_backend(tokenizer: Any, backend: Tokenizer) -> PreTrainedTokenizerFast:
     )
 
 
-def add_pre_tokenizer(backend: Tokenizer, step: Any) -> None:
-    """Let the pre-tokenizer's own steps be followed by another; in place."""
-    before = [] if backend.pre_tokenizer is None else [backend.pre_tokenizer]
-    backend.pre_tokenizer = pre_tokenizers.Sequence([*before, step])
+def added_with_digits(tokenizer: Any) -> list[str]:
+    """The added tokens with digits that are found in normalized text, where the variant writes numbers otherwise."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.normalized]
+    return [token for token in added if re.search("[0-9]", token)]
 
 
 def add_normalizers(backend: Tokenizer, steps: Sequence[Any]) -> None:

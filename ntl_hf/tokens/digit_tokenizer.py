@@ -5,7 +5,7 @@ from typing import Any
 from tokenizers import Regex, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from .backend_tokenizer import add_pre_tokenizer, check_round_trip, copy_backend, with_backend
+from .backend_tokenizer import check_round_trip, copy_backend, with_backend
 
 _PROBES = ("1234567890", "in 12 of 3456", "a1b23 45,678.90")
 
@@ -41,7 +41,8 @@ def split_digits(tokenizer: Any) -> PreTrainedTokenizerFast:
     if not _hides_digits(tokenizer):
         raise ValueError("The tokenizer already writes numbers digit by digit; use it as it is.")
     # Last: before it, it would change what the base's own steps see, such as the marks before words.
-    add_pre_tokenizer(backend, pre_tokenizers.Split(Regex("[0-9]"), "isolated"))
+    steps = [backend.pre_tokenizer, pre_tokenizers.Split(Regex("[0-9]"), "isolated")]
+    backend.pre_tokenizer = pre_tokenizers.Sequence([step for step in steps if step is not None])
     changed = with_backend(tokenizer, backend)
     check_round_trip(changed, tokenizer, _PROBES)
     return changed

@@ -62,9 +62,14 @@ class NumberTokens:
             )
         return cls(first_id, low, high)
 
+    @property
+    def digit_ids(self) -> range:
+        """The ids of all digits; the point and the minus sign are none."""
+        return range(self.first_id, self.first_id + 10 * (self.high - self.low + 1))
+
     def is_number(self, ids: Tensor) -> Tensor:
         """Which ids are digits, bool, of the shape of `ids`; the point and the minus sign are none."""
-        return (ids >= self.first_id) & (ids < self.first_id + 10 * (self.high - self.low + 1))
+        return (ids >= self.first_id) & (ids < self.digit_ids.stop)
 
     def digit(self, ids: Tensor) -> Tensor:
         """The digit of each id, int64, of the shape of `ids`; -1 where it is none. Any id may be asked for."""

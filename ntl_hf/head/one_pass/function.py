@@ -14,8 +14,7 @@ from torch.autograd.function import once_differentiable
 from ...losses.head_output import HeadOutput
 from ...tokens.number_layout import NumberLayout
 from ...tokens.targets import IGNORE_INDEX, Targets
-from .block import VALUES
-from .plan import HeadPlan
+from .block import VALUES, HeadPlan
 from .run import product_dtype, run
 
 _Results = tuple[Tensor | None, ...]

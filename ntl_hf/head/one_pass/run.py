@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from ...tokens.targets import IGNORE_INDEX, Targets
-from .block import VALUES, cross_entropies, differentiate_chunk, differentiate_numbers, slices
-from .plan import HeadPlan
+from .block import VALUES, HeadPlan, cross_entropies, differentiate_chunk, differentiate_numbers, slices
 
 # A chunk of the projection, the largest buffer of all: 128 MiB. Larger ones gain little; smaller ones make the sum of
 # the weight's gradient, which goes through memory once per chunk, more expensive.

@@ -179,16 +179,11 @@ def load_regression_transformer(
         ValueError: the digit tokens are not among those of the tokenizer, or see `regression_transformer_config`.
     """
     tokens = read_number_tokens(number_tokens)
-    last = tokens.first_id + 10 * (tokens.high - tokens.low + 1) - 1
-    if last >= tokenizer_size:
-        raise ValueError(
-            f"The digit tokens {tokens.first_id} to {last} are beyond the {tokenizer_size} tokens of the tokenizer; "
-            "pass `len(tokenizer)` of the one that has them."
-        )
     return load_adapted(
         name_or_path,
         lambda base_config: regression_transformer_config(base_config, tokens, encoding, largest),
-        range(tokens.first_id, tokenizer_size),
+        tokens.digit_ids,
+        tokenizer_size,
         from_scratch,
         **options,
     )

@@ -16,7 +16,14 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from ...tokens.backend_tokenizer import add_normalizers, check_round_trip, copy_backend, keep_spaces, with_backend
+from ...tokens.backend_tokenizer import (
+    add_normalizers,
+    added_with_digits,
+    check_round_trip,
+    copy_backend,
+    keep_spaces,
+    with_backend,
+)
 from ...tokens.placed_digits import POINT, SIGN, number_token_names
 
 # What float32 holds: 9e37, but not 9e38.
@@ -92,8 +99,7 @@ def _check_vocab(tokenizer: Any, names: list[str]) -> None:
             "The tokenizer has tokens named like the Regression Transformer's (`_1_0_`) already. If it was made by "
             "`regression_transformer_tokenizer`, use it as it is; otherwise give its base tokenizer."
         )
-    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.normalized]
-    with_digits = [token for token in added if re.search("[0-9]", token)]
+    with_digits = added_with_digits(tokenizer)
     if with_digits:
         raise ValueError(
             f"The tokenizer has added tokens with digits ({with_digits[:5]}), which the new tokens would take apart. "
@@ -103,8 +109,7 @@ def _check_vocab(tokenizer: Any, names: list[str]) -> None:
 
 def _name_decoders(low: int, high: int) -> list[Any]:
     """The decoder's steps that turn names into text, before the base's own."""
-    places = "|".join(str(place) for place in range(low, high + 1))
-    written = {rf"_{digit}_(?:{places})_": str(digit) for digit in range(10)}
+    written = {rf"_{digit}_(?:{_places(low, high)})_": str(digit) for digit in range(10)}
     signs = {re.escape(POINT): ".", re.escape(SIGN): "-"}
     return [decoders.Replace(Regex(rf"\A{name}\z"), text) for name, text in {**written, **signs}.items()]
 

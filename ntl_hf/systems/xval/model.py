@@ -76,15 +76,11 @@ def load_xval(
         ValueError: `[NUM]` is not among the tokens of the tokenizer, or see `xval_config`.
     """
     check_settings(num_token_id, number_weight)
-    if num_token_id >= tokenizer_size:
-        raise ValueError(
-            f"The token id {num_token_id} of [NUM] is beyond the {tokenizer_size} tokens of the tokenizer; pass "
-            "`len(tokenizer)` of the one that has it."
-        )
     return load_adapted(
         name_or_path,
         lambda base_config: xval_config(base_config, num_token_id, scaling, number_weight),
-        range(num_token_id, tokenizer_size),
+        range(num_token_id, num_token_id + 1),
+        tokenizer_size,
         from_scratch,
         **options,
     )

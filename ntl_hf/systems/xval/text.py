@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Regex, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from ...data import TextEncoder
-from ...tokens.backend_tokenizer import copy_backend, keep_spaces, with_backend
+from ...tokens.backend_tokenizer import added_with_digits, copy_backend, keep_spaces, with_backend
 from ..scaling import LARGEST
 
 NUM_TOKEN = "[NUM]"
@@ -112,8 +112,7 @@ def xval_tokenizer(tokenizer: Any) -> PreTrainedTokenizerFast:
 def _check(tokenizer: Any) -> None:
     if NUM_TOKEN in tokenizer.get_vocab():
         raise ValueError(f"The tokenizer has a token {NUM_TOKEN} already; if it is xVal's, use it as it is.")
-    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.normalized]
-    with_digits = [token for token in added if any(character in "0123456789" for character in token)]
+    with_digits = added_with_digits(tokenizer)
     if with_digits:
         raise ValueError(
             f"The tokenizer has added tokens with digits ({', '.join(with_digits[:5])}), which would read as numbers. "
