@@ -30,6 +30,7 @@ from ntl_hf.head.one_pass import HeadPlan
 from ntl_hf.head.transform import LogitTransform
 from ntl_hf.losses import NumberLoss
 from ntl_hf.tokens.targets import follow_virtual_tokens, make_targets, shift_labels
+from tests.tiers import by_tier
 from tests.tiny import ARCHITECTURES, char_tokenizer, tiny_model, twin
 
 VOCAB = NumberVocab.from_tokenizer(char_tokenizer())
@@ -200,7 +201,7 @@ def test_a_model_that_goes_around_its_output_embeddings() -> None:
         model.model(torch.tensor([[5, 6]]))
 
 
-@pytest.mark.parametrize("reason", ["cold", "warm"])
+@pytest.mark.parametrize("reason", by_tier(["cold", "warm"], ["warm"]))
 def test_a_compiled_model_has_one_graph(reason: str) -> None:
     torch.compiler.reset()
     model = tiny_model()
