@@ -226,7 +226,7 @@ def test_ragged_batches_share_a_graph() -> None:
     counters.clear()
     model = tiny_model()
     head, compiled = fused_head(model), torch.compile(model, backend="aot_eager", fullgraph=True)
-    for length in range(5, 16):
+    for length in (5, 6, 10, 15):
         ids = torch.randint(4, 50, (2, length))
         targets = make_targets(ids, VOCAB)
         with head.collect(model, targets, torch.tensor(0.5)) as result:

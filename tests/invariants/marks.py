@@ -18,7 +18,7 @@ def deepspeed_problem() -> str | None:
 
 
 def marked(mode: str, name: str, slow: bool = False) -> Any:
-    """Parameters `mode, name` of a test; of the core, `make test` runs those of DDP, and `make test-slow` the others."""
+    """Parameters `mode, name` of a test; of the core, DDP is in `make test`, other modes are in `make test-slow`."""
     marks = [pytest.mark.distributed]
     if is_core(mode, name) and not slow:
         marks = [] if mode == "ddp" else [pytest.mark.slow]

@@ -40,7 +40,8 @@ def with_mean(mean: float, near: bool) -> Tensor:
     return probs.log()
 
 
-@pytest.mark.parametrize("name", named("strictly"))
+# The others are members of the families of these two.
+@pytest.mark.parametrize("name", by_tier(named("strictly"), ["energy", "smmd"]))
 def test_strictly_proper_losses_have_their_minimum_at_the_truth_alone(name: str) -> None:
     for truth, found, value, value_at_truth in alone(name):
         # The kernel of MMD is nearly singular: its minimum is flat, and a descent stops beside it.

@@ -22,7 +22,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", by_tier(CASES, ["seq2seq", "sft, whole numbers"]))
+@pytest.mark.parametrize("name", by_tier(CASES, ["plain", "seq2seq", "sft, whole numbers"]))
 def test_compiled_steps(name, tmp_path):
     trainer_class, architecture, config = CASES[name]
     found = []
