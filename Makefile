@@ -51,7 +51,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 test: $(STAMP) $(DEEPSPEED)
 	$(PYTEST) -m "not slow and not distributed"
 
-test-slow: $(STAMP)
+test-slow: $(STAMP) $(DEEPSPEED)
 	$(PYTEST) -m "slow and not distributed"
 
 # One after another: they start two processes each.

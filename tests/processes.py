@@ -19,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "ntl_hf.cli.main"
+# Options of Python that start the server.
+SERVER: tuple[str, ...] = ("-m", "tests.fork_server")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _server() -> subprocess.Popen[str]:
 def _started() -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": _python_path()}
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.fork_server"],
+        [sys.executable, *SERVER],
         cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(_stop, server)

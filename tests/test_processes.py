@@ -7,12 +7,19 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.processes import ROOT, run_command, run_module
 
+# A server that need not load the libraries, and does not wait long for those that do not end.
+SERVER = (
+    "-c",
+    "from tests import fork_server as s; s.PRELOADED, s._GRACE_SECONDS = (), 1; s.serve()",
+)
 # What this module does as a program.
 PROGRAMS = {
     "prints": lambda: (print("words", sys.argv[2:]), print("to stderr", file=sys.stderr)),
@@ -26,6 +33,16 @@ PROGRAMS = {
     "waits": lambda: time.sleep(60),
     "holds": lambda: hold(sys.argv[2]),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server():
+    """One for this module: a test ends it, and the one that the other modules share takes long to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "SERVER", SERVER)
+        patch.setattr(processes, "_started", cache(processes._started.__wrapped__))
+        yield
+        processes._stop(processes._server())
 
 
 def run(name, *words, **options):
@@ -128,11 +145,10 @@ def test_an_interrupted_request_leaves_neither_its_reply_nor_its_program(pipe):
 @pytest.mark.parametrize("how", ["tests end", "server is killed"])
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not end children with their parent")
 def test_programs_end_with_the_server_and_it_with_the_tests(pipe, how):
-    code = "from tests import fork_server; fork_server.PRELOADED = (); fork_server.serve()"
     files = {name: str(pipe.with_name(name)) for name in ("stdout", "stderr")}
     program = {"module": "tests.test_processes", "words": ["holds", str(pipe)], "cwd": str(ROOT)}
     program |= {**files, "env": dict(os.environ)}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen([sys.executable, *SERVER], cwd=ROOT, stdin=subprocess.PIPE, text=True) as server:
         print(json.dumps({"programs": [program], "timeout": 240}), file=server.stdin, flush=True)
         with open(pipe) as held:
             assert held.readline() == "open\n"

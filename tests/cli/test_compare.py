@@ -2,16 +2,17 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
 
 from ntl_hf.cli.main import main
+from tests.processes import run_command
 from tests.recipe import prepare_recipe
 
 VARIANTS = {"CE": {"ntl_weight": 0}, "CE + NTL": {"ntl_weight": 0.3}}
@@ -91,10 +92,12 @@ def test_a_cell_is_trained_again_by_its_command(compare, tmp_path, monkeypatch):
     assert "ntl-hf sft --config" in command and read(cell / "cell.json")["resolved"]["weight_decay"] == 0.1
     empty = tmp_path / "empty"
     empty.mkdir()
-    # As it is typed, but for the command's name, which is another package's where several are installed.
-    command = command.replace("ntl-hf", f"{sys.executable} -m ntl_hf.cli.main", 1)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    subprocess.run(command, shell=True, cwd=empty, env=environment, check=True, timeout=280)
+    # As a shell reads it: variables, the command's name, which may be another package's, and its words.
+    words = shlex.split(command)
+    name = words.index("ntl-hf")
+    variables = dict(word.split("=", 1) for word in words[:name])
+    done = run_command(*words[name + 1 :], env=variables, cwd=empty)
+    assert done.returncode == 0, done.stderr
     assert (empty / cell.name / "model.safetensors").read_bytes() == (cell / "model.safetensors").read_bytes()
 
 

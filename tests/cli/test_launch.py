@@ -21,6 +21,7 @@ from ntl_hf.settings.errors import UsageError
 from ntl_hf.settings.recipe_files import split_flags
 from tests.interrupts.recipe import write_recipe
 from tests.invariants.marks import deepspeed_problem
+from tests.processes import run_command
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["ddp", "fsdp2", "single", "zero2", "zero3", "zero3-offload"]
@@ -217,7 +218,9 @@ _ZERO3_MARKS = [
 )
 def test_two_processes_through_the_launcher(mode, kind, tmp_path):
     write_recipe(tmp_path, max_steps=2)
-    run = _launch(tmp_path, "--accelerate_config", str(ON_CPU / f"{mode}.yaml"))
+    recipe, config = tmp_path / "recipe.yaml", ON_CPU / f"{mode}.yaml"
+    # The launcher itself, too, would import what its processes do.
+    run = run_command("sft", "--config", recipe, "--accelerate_config", config, timeout=280)
     assert run.returncode == 0, run.stderr[-3000:]
     assert f"Training in 2 processes, {kind}." in run.stderr
     checkpoint = tmp_path / "out" / "checkpoint-2"

@@ -186,6 +186,7 @@ def test_an_evaluation_prints_its_results_to_stdout(recipe, tmp_path, capsys):
     assert [line for line in out.splitlines() if len(line) > 80 and "Written" not in line] == []
 
 
+@pytest.mark.slow
 def test_training_into_pipes_has_no_bars(recipe):
     """Two bars, the evaluation's in the training's, would move the cursor."""
     config = recipe(disable_tqdm=False, eval_strategy="steps", eval_steps=1, max_eval_samples=4)
@@ -198,7 +199,9 @@ def test_training_into_pipes_has_no_bars(recipe):
     assert "it/s" not in done.stderr and "s/it" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["inspect"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], pytest.param(["inspect"], marks=pytest.mark.slow)], ids=" ".join
+)
 def test_a_reader_that_goes_away_is_no_traceback(words, tokenizer):
     """As in `ntl-hf inspect MODEL | head -1`; the pipe is closed from the start, so that every write fails."""
     reader, writer = os.pipe()

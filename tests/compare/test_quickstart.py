@@ -382,6 +382,19 @@ socket.getaddrinfo = refuse
 """
 
 
+def test_a_run_of_one_seed(tmp_path, capfd):
+    out = tmp_path / "out"
+    assert run_command("--debug", "--seeds", 1, "--steps", 2, "--jobs", 1, "--output_dir", out) == 0
+    results = json.loads((out / RESULTS).read_text())
+    assert [(run["task"], run["variant"], run["seed"]) for run in results["runs"]] == [
+        (task.name, variant, 0) for task in TASKS for variant in VARIANTS
+    ]
+    assert all(run["curves"]["step"][-1] == 2 and run["scores"]["ce"] > 0 for run in results["runs"])
+    assert results["summary"] == summarize(results["runs"]) and (out / PICTURE).exists()
+    assert str(out / PICTURE) in capfd.readouterr().out
+
+
+@pytest.mark.slow
 def test_debug_run_end_to_end(tmp_path):
     """In a process of its own, as for a user: what the libraries print has no chance before it."""
     folder = tmp_path / "new" / "out"

@@ -91,10 +91,10 @@ def test_whole_splits_of_arithmetic():
 
 def test_no_seed_trains_on_what_another_tests():
     for scale in SCALES:
-        drawn = (make_arithmetic("train", seed, 5000, scale) for seed in range(3))
+        drawn = (make_arithmetic("train", seed, 3000, scale) for seed in range(3))
         train = {problem(row) for rows in drawn for row in rows}
-        assert not train & {problem(row) for row in make_arithmetic("interpolate", 5, 5000, scale)}
-    factors = {frozenset(numbers(row)) for seed in range(3) for row in make_multiplication("train", seed, 20_000)}
+        assert not train & {problem(row) for row in make_arithmetic("interpolate", 5, 3000, scale)}
+    factors = {frozenset(numbers(row)) for seed in range(3) for row in make_multiplication("train", seed, 10_000)}
     assert not factors & {frozenset(numbers(row)) for row in make_multiplication("test", 5)}
 
 
@@ -145,7 +145,7 @@ def test_calculations_are_what_python_says(split):
 
 
 def test_no_seed_trains_on_a_calculation_that_another_tests():
-    train = {(operation, frozenset(rest)) for seed in range(3) for *rest, operation in _reordered("train", seed)}
+    train = {(operation, frozenset(rest)) for seed in range(2) for *rest, operation in _reordered("train", seed)}
     for split in ("interpolate", "test", "extrapolate"):
         assert not train & {(operation, frozenset(rest)) for *rest, operation in _reordered(split, 5)}
 

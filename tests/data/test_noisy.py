@@ -3,6 +3,7 @@
 import math
 import random
 import re
+from functools import cache
 from statistics import fmean, median, pstdev
 
 import pytest
@@ -17,6 +18,8 @@ from ntl_hf.data import (
 from ntl_hf.data.number_text import answer_number
 from ntl_hf.data.ratings import ASPECTS, COMMON, DEGREES, REMARKS, Judgement, noise_free_score
 
+# Tests share rows: to make a whole set takes seconds.
+make_readings, make_ratings = cache(make_readings), cache(make_ratings)
 TASKS = {"readings": (make_readings, readings), "ratings": (make_ratings, ratings)}
 by_task = pytest.mark.parametrize("task", TASKS)
 
@@ -112,7 +115,7 @@ def test_whole_splits_share_nothing(task):
 @by_task
 def test_the_noise_is_gaussian_and_knows_nothing_of_the_row(task):
     make, module = TASKS[task]
-    noise, rows = module.NOISE, make("train", 5, 20_000)
+    noise, rows = module.NOISE, make("train", 3, 20_000)
     pairs = list(zip(rows["target"], rows["mean"], strict=True))
     # Where clipping changes nothing.
     room = 3 * noise.sd if task == "ratings" else 0

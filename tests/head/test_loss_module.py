@@ -99,7 +99,7 @@ def random_batch(batch: int = 2, length: int = 5, vocab_size: int = VOCAB_SIZE) 
 @pytest.mark.parametrize("digits_only", [True, False])
 @pytest.mark.parametrize("reweigh", [False, True])
 @pytest.mark.parametrize("name", SETTINGS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(batch=batches(), reduction=st.sampled_from(REDUCTIONS), dtype=st.sampled_from([torch.float64, torch.float32]))
 def test_equals_the_peer_in_value_and_gradient(
     name: str,

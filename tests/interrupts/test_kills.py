@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("processes", "kills"),
     [
-        (1, 6),
         pytest.param(1, 20, marks=pytest.mark.slow),
         pytest.param(2, 4, marks=pytest.mark.slow),
         pytest.param(2, 20, marks=pytest.mark.distributed),

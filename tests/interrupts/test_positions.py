@@ -58,13 +58,15 @@ CASES = {
 }
 
 
-# The same orders over other bounds of passes, or drawn by another process.
+# The same orders over other bounds of passes, or drawn by another process or for another purpose.
 SLOW = (
     "stream that is shuffled",
     "stream, steps across passes",
     "group_by_length, epochs",
     "random, not seedable, workers",
     "stream, noise, workers",
+    "batch_rebalance",
+    "neftune",
 )
 
 

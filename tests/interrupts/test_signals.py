@@ -18,7 +18,6 @@ from ntl_hf.trainers.interrupt import InterruptCallback
 from tests.build import make_trainer, parameters, relative_difference
 from tests.interrupts.recipe import write_recipe
 from tests.processes import run_command
-from tests.tiers import by_tier
 from tests.tiny import tiny_model
 
 ROOT = Path(__file__).parents[2]
@@ -38,9 +37,14 @@ class SignalAt(TrainerCallback):
 
 # The evaluation that is due at the end of an epoch is left out; it would have drawn from the random state of dropout.
 @pytest.mark.parametrize(
-    ("strategy", "step", "dropout"), [("no", 3, 0.1), ("epoch", 3, 0.1), ("epoch", 4, 0.0), ("steps", 4, 0.0)]
+    ("strategy", "step", "dropout", "number"),
+    [
+        ("no", 3, 0.1, signal.SIGTERM),
+        ("epoch", 3, 0.1, signal.SIGINT),
+        ("epoch", 4, 0.0, signal.SIGTERM),
+        ("steps", 4, 0.0, signal.SIGINT),
+    ],
 )
-@pytest.mark.parametrize("number", SIGNALS)
 def test_stops_with_a_checkpoint_and_resumes_bit_for_bit(strategy, step, dropout, number, tmp_path):
     settings = {
         "rows": 16,  # two steps an epoch
@@ -87,8 +91,7 @@ class SignalToAll(SignalAt):
             time.sleep(0.2)  # for the workers to end, if they do
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize(("number", "persistent"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
 def test_the_workers_of_the_data_loader_live_on(number, persistent, tmp_path):
     workers = {"dataloader_num_workers": 2, "dataloader_persistent_workers": persistent}
     trainer = make_trainer(NTLTrainer, tiny_model(), tmp_path, rows=64, max_steps=8, eval_steps=3, **workers)
@@ -119,7 +122,8 @@ def test_a_second_signal_ends_at_once_if_it_is_a_second_wish(seconds, monkeypatc
     assert ended == (-signal.SIGTERM if seconds == 0 else 0)
 
 
-@pytest.mark.parametrize("number", by_tier(SIGNALS, [signal.SIGINT]))
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SIGNALS)
 def test_two_processes_stop_at_the_same_step(number, tmp_path):
     """Through the launcher, which passes the signals on."""
     recipe = str(write_recipe(tmp_path, max_steps=100000, save_steps=100000))

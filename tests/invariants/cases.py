@@ -21,7 +21,7 @@ WRAPPERS = {
 MODES = tuple(WRAPPERS)
 # Whose processes see different rows; those of tensor parallelism see the same.
 DATA_PARALLEL = ("ddp", "fsdp2", "zero2", "zero3")
-# Of which `make test` runs a few cases.
+# Of which `make test`, of DDP, and `make test-slow` run a few cases.
 CORE_MODES = ("ddp", "fsdp2", "zero3")
 
 
@@ -115,7 +115,7 @@ MODE_ARGUMENTS: dict[str | None, dict[str, Any]] = {
 
 
 def is_core(mode: str, name: str) -> bool:
-    """Whether `make test` runs a case in a mode."""
+    """Whether `make test` or `make test-slow` runs a case in a mode."""
     return mode in CORE_MODES and CASES[name].is_core
 
 

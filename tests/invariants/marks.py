@@ -1,4 +1,4 @@
-"""Which cases `make test` runs, and what DeepSpeed needs."""
+"""Which cases `make test` and `make test-slow` run, and what DeepSpeed needs."""
 
 import importlib.util
 import shutil
@@ -18,8 +18,10 @@ def deepspeed_problem() -> str | None:
 
 
 def marked(mode: str, name: str, slow: bool = False) -> Any:
-    """Parameters `mode, name` of a test, deselected by `make test` unless the case is in the core."""
-    marks = [] if is_core(mode, name) and not slow else [pytest.mark.distributed]
+    """Parameters `mode, name` of a test; of the core, DDP is in `make test`, other modes are in `make test-slow`."""
+    marks = [pytest.mark.distributed]
+    if is_core(mode, name) and not slow:
+        marks = [] if mode == "ddp" else [pytest.mark.slow]
     if mode.startswith("zero"):
         problem = deepspeed_problem()
         marks.append(pytest.mark.skipif(problem is not None, reason=str(problem)))

@@ -14,6 +14,7 @@ from ntl_hf import (
     NTLTrainer,
 )
 from tests.build import make_trainer, parameters, relative_difference
+from tests.tiers import by_tier
 from tests.tiny import tiny_model, twin
 
 STOCK: dict[Any, Any] = {
@@ -46,6 +47,18 @@ CASES = {
     ),
 }
 
+# What is of the architecture, not of the trainer, or is in another case of the other trainers.
+SLOW = (
+    "plain t5",
+    "seq2seq t5, label smoothing",
+    "seq2seq bart",
+    "sft gpt2",
+    "sft label smoothing",
+    "sft mixture of experts, accumulated",
+    "sft gradient checkpointing",
+    "sft Adam with clipping and a schedule",
+)
+
 
 def train_both(trainer_class: Any, architecture: str, folder: Any, **arguments: Any) -> tuple[Any, Any, Any]:
     model = tiny_model(architecture)
@@ -71,7 +84,7 @@ def check_same_course(stock: Any, ours: Any, started: dict[str, torch.Tensor]) -
     assert relative_difference(parameters(stock.model), started) > 1e-4, "nothing was learnt"
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", by_tier(CASES, SLOW))
 def test_weight_zero_is_the_stock_trainer(case, tmp_path):
     trainer_class, architecture, arguments = CASES[case]
     stock, ours, started = train_both(trainer_class, architecture, tmp_path, **arguments)

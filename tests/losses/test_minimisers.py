@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ntl_hf.losses import distance_targets
 
+from ..tiers import by_tier
 from .builds import DIGITS
 from .minimise import alone, divergences, expectation
 from .properties import TABLE, random_truths
@@ -38,11 +39,12 @@ def with_mean(mean: float, near: bool) -> Tensor:
     return probs.log()
 
 
-@pytest.mark.parametrize("name", named("strictly"))
+# The others are members of the families of these two.
+@pytest.mark.parametrize("name", by_tier(named("strictly"), ["energy", "smmd"]))
 def test_strictly_proper_losses_have_their_minimum_at_the_truth_alone(name: str) -> None:
     for truth, found, value, value_at_truth in alone(name):
-        assert value == pytest.approx(value_at_truth, abs=1e-9)
-        # The kernel of MMD is nearly singular: its minimum is flat.
+        # The kernel of MMD is nearly singular: its minimum is flat, and a descent stops beside it.
+        assert value == pytest.approx(value_at_truth, abs=1e-8 if name == "mmd" else 1e-9)
         torch.testing.assert_close(found, truth, rtol=0, atol=2e-3 if name == "mmd" else 1e-6)
 
 
@@ -113,7 +115,7 @@ def test_del_wants_all_mass_on_the_token_it_is_surest_about_be_it_wrong() -> Non
     assert wrong > len(random_truths()) / 2
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", by_tier(TABLE, TABLE.keys() - {"was", "mae", "crps", "raft"}))
 def test_distance_from_the_truth_beside_cross_entropy(name: str) -> None:
     """CE + 0.3 L has its minimum at the truth exactly where L is proper."""
     found, expected = divergences(name), TABLE[name].divergence

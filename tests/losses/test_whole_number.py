@@ -128,7 +128,7 @@ def test_a_replaced_character(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama3"])
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(text=NUMBERS, data=st.data())
 def test_a_replaced_token_of_several_digits(name: str, text: str, data: st.DataObject) -> None:
     syntax, tokenizer = syntax_of(name)

@@ -22,12 +22,12 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 PICTURES = ("calibration", "confusion", "position")
 CASES = [
-    (NTLTrainer, "llama", "fused"),
-    (NTLTrainer, "llama", "logits"),
-    (NTLSeq2SeqTrainer, "t5", "fused"),
-    (NTLSeq2SeqTrainer, "t5", "logits"),
-    (NTLSFTTrainer, "llama", "fused"),
-    (NTLSFTTrainer, "llama", "logits"),
+    (NTLTrainer, "llama", "fused", 2),
+    (NTLTrainer, "llama", "logits", 6),
+    (NTLSeq2SeqTrainer, "t5", "fused", 6),
+    (NTLSeq2SeqTrainer, "t5", "logits", 2),
+    (NTLSFTTrainer, "llama", "fused", 2),
+    (NTLSFTTrainer, "llama", "logits", 6),
 ]
 
 
@@ -35,8 +35,7 @@ def names(folder):
     return sorted(path.name for path in (folder / "plots").iterdir())
 
 
-@pytest.mark.parametrize(("trainer_class", "architecture", "head"), CASES)
-@pytest.mark.parametrize("batch_size", [2, 6])
+@pytest.mark.parametrize(("trainer_class", "architecture", "head", "batch_size"), CASES)
 def test_the_numbers_are_those_of_a_plain_loop(trainer_class, architecture, head, batch_size, tmp_path):
     trainer = make_trainer(
         trainer_class,

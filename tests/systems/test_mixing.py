@@ -91,6 +91,7 @@ for model, tokens in (
 """
 
 
+@pytest.mark.slow
 def test_systems_are_known_to_those_who_never_imported_them(folder, tmp_path):
     tokenizer = char_tokenizer()
     head = load_regression_head(folder, tokenizer, NumberScaling())

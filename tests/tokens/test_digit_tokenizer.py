@@ -17,6 +17,7 @@ from ntl_hf.tokens.digit_tokenizer import split_digits
 from ntl_hf.tokens.number_vocab import NumberVocab
 from tests.downloads import real_tokenizer
 from tests.number_strings import integer, number, sentence
+from tests.tiers import by_tier
 from tests.tiny import char_tokenizer
 
 SPLIT = ("gpt2", "t5", "llama3")
@@ -52,7 +53,7 @@ def test_every_digit_is_a_token(name: str, tokens: list[str]) -> None:
     assert split(name).tokenize(text) == tokens
 
 
-@pytest.mark.parametrize("name", SPLIT)
+@pytest.mark.parametrize("name", by_tier(SPLIT, ["llama3"]))
 def test_ten_thousand_texts_with_numbers_come_back(name: str) -> None:
     rng, tokenizer = random.Random(0), split(name)
     # The small SentencePiece model knows neither point nor minus.

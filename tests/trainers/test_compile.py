@@ -11,6 +11,7 @@ from ntl_hf import (
     NTLTrainer,
 )
 from tests.build import first_step, make_trainer, relative_difference
+from tests.tiers import by_tier
 from tests.tiny import tiny_model
 
 CASES = {
@@ -21,7 +22,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", by_tier(CASES, ["plain", "seq2seq", "sft, whole numbers"]))
 def test_compiled_steps(name, tmp_path):
     trainer_class, architecture, config = CASES[name]
     found = []

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from ntl_hf import (
     NTLTrainer,
 )
 from tests.build import first_step, make_trainer, parameters, relative_difference
+from tests.tiers import by_tier
 from tests.tiny import char_tokenizer, tiny_model, twin
 
 ARCHITECTURES = {
@@ -28,8 +30,11 @@ ARCHITECTURES = {
 }
 
 
-@pytest.mark.parametrize("plain", [True, False])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+# Each architecture in one of the two, and T5 in both.
+ALSO = [("llama", True), ("granite", False), ("gemma", True), ("qwen", False), ("mamba", True)]
+
+
+@pytest.mark.parametrize(("architecture", "plain"), by_tier(product(ARCHITECTURES, (True, False)), ALSO))
 def test_trains_evaluates_saves_and_resumes(architecture, plain, tmp_path):
     """An interrupted run that is resumed ends where the uninterrupted one does, bit for bit."""
     trainer_class = NTLTrainer if plain else ARCHITECTURES[architecture]

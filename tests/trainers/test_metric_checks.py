@@ -11,6 +11,7 @@ from trl import SFTConfig
 from ntl_hf import NTLSFTTrainer, NTLTrainer
 from ntl_hf.trainers.checkpoints import list_checkpoints
 from tests.build import make_trainer
+from tests.pairwise import parametrize_pairwise
 from tests.systems.trainer_worker import build
 from tests.tiny import char_tokenizer, prompt_completion, tiny_model, tokenized
 
@@ -132,11 +133,10 @@ def let_it_be(trainer, name, values):
     trainer.evaluation_loop = evaluation_loop
 
 
-@pytest.mark.parametrize("plain", [False, True])
-@pytest.mark.parametrize("kind", [NTLTrainer, NTLSFTTrainer])
-@pytest.mark.parametrize(("metric", "greater"), DIRECTIONS)
-def test_the_best_is_the_best_by_our_own_metrics(kind, metric, greater, plain, tmp_path, caplog):
+@parametrize_pairwise(direction=DIRECTIONS, kind=[NTLTrainer, NTLSFTTrainer], plain=[False, True])
+def test_the_best_is_the_best_by_our_own_metrics(direction, kind, plain, tmp_path, caplog):
     """And so is the one that the limit keeps, whatever the arguments took for better."""
+    metric, greater = direction
     stock = {NTLTrainer: TrainingArguments, NTLSFTTrainer: SFTConfig}
     settings = {"args_class": stock[kind]} if plain else {}
     trainer = make(kind, tmp_path, metric, rows_of(kind, n=6), max_steps=4, save_total_limit=1, **settings)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from ntl_hf.trainers.checkpoints import finish_checkpoint
 from tests.build import first_step, make_trainer, parameters, relative_difference
 from tests.pairwise import parametrize_pairwise
 from tests.reference import step_gradients
+from tests.tiers import by_tier
 from tests.tiny import char_tokenizer, tiny_model, twin
 from tests.trainers.gradients import PACKINGS, SPREADS, TOLERANCE
 from tests.trainers.reference_terms import SETTINGS, TermSums
@@ -183,8 +185,13 @@ def test_balance_by_gradients_worked_by_hand(tmp_path):
     assert [log["ntl_crps_scale"], log["ntl_number_scale"]] == pytest.approx(wanted, rel=1e-4)
 
 
-@pytest.mark.parametrize("trainer_class", TRAINERS)
-@pytest.mark.parametrize("balance", ["loss", "gradient"])
+@pytest.mark.parametrize(
+    ("balance", "trainer_class"),
+    by_tier(
+        product(["loss", "gradient"], TRAINERS),
+        [("loss", NTLTrainer), ("gradient", NTLSFTTrainer), ("gradient", NTLSeq2SeqTrainer)],
+    ),
+)
 def test_balance_is_the_same_at_any_accumulation(balance, trainer_class, tmp_path):
     found = []
     for spread in ("8 x 1", "1 x 8"):

@@ -14,6 +14,7 @@ from ntl_hf import (
 from ntl_hf.evaluation.teacher_forced import teacher_forced_sums
 from ntl_hf.tokens.number_vocab import NumberVocab
 from tests.build import first_step, make_trainer, relative_difference
+from tests.pairwise import parametrize_pairwise
 from tests.reference import step_gradients
 from tests.tiny import char_tokenizer, tiny_model, tokenized, twin
 
@@ -47,9 +48,7 @@ def trainer_of(trainer_class, model, folder, head="fused", weight=0.3, **argumen
     return make_trainer(trainer_class, twin(model), folder, trainer_options=options, **arguments)
 
 
-@pytest.mark.parametrize("head", ["fused", "logits"])
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSFTTrainer])
-@pytest.mark.parametrize("kind", KINDS)
+@parametrize_pairwise(kind=KINDS, trainer_class=[NTLTrainer, NTLSFTTrainer], head=["fused", "logits"])
 def test_gradient_of_unmasked_text(kind, trainer_class, head, tmp_path):
     model = adapted(kind)
     for rows in (8, 2):
@@ -86,8 +85,10 @@ def test_at_weight_0_it_is_the_stock_trainer_but_for_the_count(kind, tmp_path):
     assert relative_difference(gradients, {name: factor * value for name, value in wanted.items()}) < 1e-5
 
 
-@pytest.mark.parametrize("trainer_class", [NTLTrainer, NTLSeq2SeqTrainer])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "trainer_class"),
+    [("prompt tuning", NTLSeq2SeqTrainer), ("p-tuning", NTLTrainer), ("prefix tuning", NTLSeq2SeqTrainer)],
+)
 def test_encoder_decoders(kind, trainer_class, tmp_path):
     model = adapted(kind, "t5")
     for rows in (8, 2):

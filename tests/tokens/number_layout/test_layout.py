@@ -102,7 +102,7 @@ EXAMPLES = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(text=TEXTS, data=st.data())
 def test_any_text_character_by_character(text: str, data: st.DataObject) -> None:
     hidden = data.draw(st.sets(st.integers(0, len(text) - 1), max_size=2))
@@ -149,7 +149,7 @@ def test_rows_and_packed_documents_are_read_for_themselves(texts: list[str]) -> 
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@settings(max_examples=100)
+@settings(max_examples=50)
 @example(text="It is 5 .3 and -.5")
 @example(text=" -12.5, 3-5 or 1.2.3; $1,250.50 = 66666666 00123")
 @given(text=TEXTS)
