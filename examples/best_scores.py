@@ -6,20 +6,11 @@ python examples/best_scores.py
 import math
 from collections.abc import Iterable
 from functools import partial
-from itertools import pairwise
-from statistics import NormalDist
 
 import numpy as np
 
 from ntl_hf.data import make_ratings, make_readings, ratings, readings
 from ntl_hf.data.generated import RoundedGaussian
-
-
-def probabilities(noise: RoundedGaussian, value: float) -> list[float]:
-    """Of every number from `lowest` to `highest`, for a noise-free value; needs noise."""
-    below = NormalDist(value, noise.sd).cdf
-    edges = [0.0, *(below(number + 0.5) for number in range(noise.lowest, noise.highest)), 1.0]
-    return [right - left for left, right in pairwise(edges)]
 
 
 def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, float]:
@@ -47,7 +38,7 @@ def best_scores(noise: RoundedGaussian, values: Iterable[float]) -> dict[str, fl
     unique, counts = np.unique(known, return_counts=True)
     average = partial(np.average, weights=counts)
     numbers = np.arange(noise.lowest, noise.highest + 1)
-    likely = np.array([probabilities(noise, value) for value in unique.tolist()])  # [values, numbers]
+    likely = np.array([noise.probabilities(value) for value in unique.tolist()])  # [values, numbers]
     means = likely @ numbers
     # Without clipping it would be exactly this; with it too, as the noise-free value is the noise's median.
     medians = np.clip(np.round(unique), noise.lowest, noise.highest)

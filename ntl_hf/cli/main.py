@@ -69,8 +69,8 @@ def _run_script(name: str, words: list[str]) -> int:
 
 
 def _located(message: str, path: str, words: Sequence[str]) -> str:
-    """An error about a setting, with the file and the line at which the recipe sets it, unless it was typed."""
-    setting = re.search(r"`(\w+)`", message)
+    """An error that begins with a setting, with the file and the line at which the recipe sets it, unless it was typed."""
+    setting = re.match(r"`(\w+)`", message)
     if setting is None or path in message or f"--{setting[1]}" in split_flags(words):
         return message
     from ..settings.recipe_reader import read_recipe

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings.errors import did_you_mean
-from ..settings.recipe_files import read_recipe
+from ..settings.recipe_reader import read_recipe
 
 HIGHER, LOWER, NEITHER = 1, -1, 0
 _ARROWS = {HIGHER: "↑", LOWER: "↓", NEITHER: ""}

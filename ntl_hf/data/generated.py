@@ -3,8 +3,9 @@
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
+from statistics import NormalDist
 from typing import Any
 
 from datasets import Dataset, Features, Value
@@ -69,3 +70,9 @@ class RoundedGaussian:
         """A number for a noise-free value."""
         noise = random.gauss(0.0, self.sd) if self.sd else 0.0
         return min(self.highest, max(self.lowest, round(value + noise)))
+
+    def probabilities(self, value: float) -> list[float]:
+        """Of every number from `lowest` to `highest`, for a noise-free value; needs noise."""
+        below = NormalDist(value, self.sd).cdf
+        edges = [0.0, *(below(number + 0.5) for number in range(self.lowest, self.highest)), 1.0]
+        return [right - left for left, right in pairwise(edges)]

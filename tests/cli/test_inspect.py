@@ -164,7 +164,6 @@ def test_a_hub_id_that_cannot_be_reached_is_one_line(capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("words", [["x", "--show", "0"], ["x", "--show", "many"], [], ["x", "--unknown"]])
 def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(["inspect", *words])
-    assert exit_.value.code == 2
-    assert "usage: ntl-hf" in capsys.readouterr().err
+    code, output, errors = inspect(capsys, *words)
+    assert (code, output) == (2, "")
+    assert errors.startswith("ntl-hf: error: ") and errors.count("\n") == 1

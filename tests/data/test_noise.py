@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.best_scores import best_scores, probabilities
+from examples.best_scores import best_scores
 from ntl_hf.data.generated import RoundedGaussian
 
 noises = st.builds(RoundedGaussian, st.floats(0.2, 8), st.integers(-5, 0), st.integers(5, 20))
@@ -21,7 +21,7 @@ def draws(noise, value, count=40_000):
 
 @given(noise=noises, value=values)
 def test_probabilities_are_of_all_numbers(noise, value):
-    likely = probabilities(noise, value)
+    likely = noise.probabilities(value)
     assert len(likely) == noise.highest - noise.lowest + 1
     assert min(likely) >= 0 and sum(likely) == pytest.approx(1)
 
@@ -30,7 +30,7 @@ def test_probabilities_are_of_all_numbers(noise, value):
 def test_probabilities_are_the_shares_of_the_draws(value):
     noise = RoundedGaussian(1.5, 0, 10)
     drawn = draws(noise, value)
-    for number, p in enumerate(probabilities(noise, value)):
+    for number, p in enumerate(noise.probabilities(value)):
         assert np.mean(drawn == number) == pytest.approx(p, abs=5 * np.sqrt(p / len(drawn)) + 1e-4)
 
 
@@ -38,7 +38,7 @@ def test_without_noise_numbers_are_rounded_and_clipped():
     noise, rng = RoundedGaussian(0.0, 0, 10), random.Random(0)
     assert [noise.draw(rng, value) for value in (3.4, 3.6, -2, 12.0)] == [3, 4, 0, 10]
     with pytest.raises(ValueError, match="sigma"):
-        probabilities(noise, 3.0)
+        noise.probabilities(3.0)
 
 
 @given(noise=noises, value=values)
@@ -46,7 +46,7 @@ def test_no_answer_beats_the_best(noise, value):
     """One row, where every answer can be tried."""
     best = best_scores(noise, [value])
     numbers = np.arange(noise.lowest, noise.highest + 1)
-    likely = np.array(probabilities(noise, value))
+    likely = np.array(noise.probabilities(value))
     errors = [(likely * np.abs(numbers - answer)).sum() for answer in numbers]
     squares = [(likely * (numbers - answer) ** 2).sum() for answer in np.linspace(-10, 25, 400)]
     assert best["mae"] == pytest.approx(min(errors), abs=1e-9)

@@ -268,8 +268,8 @@ FAULTS = (
     Fault(
         "difference-of-the-other-sign",
         "ntl_hf/compare/paired.py",
-        "first(weights) - second(weights)",
-        "second(weights) - first(weights)",
+        "scorer(first[sample], targets[sample]) - scorer(second[sample], targets[sample])",
+        "scorer(second[sample], targets[sample]) - scorer(first[sample], targets[sample])",
         "The report says better where it is worse.",
         ("tests/compare/test_paired.py",),
     ),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...settings.recipe_files import read_recipe
+from ...settings.recipe_reader import read_recipe
 from ..metric_labels import make_labels
 from ..plan import Plan, Settings
 
