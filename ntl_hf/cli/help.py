@@ -39,7 +39,8 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are `UsageError`s, which the command reports in one line, without a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. `{self.prog} --help` says more.")
+        usage = " ".join(self.format_usage().split())
+        raise UsageError(f"{message}; {usage}")
 
 
 def with_examples(description: str, *examples: str) -> str:

@@ -69,7 +69,7 @@ def _run_script(name: str, words: list[str]) -> int:
 
 
 def _located(message: str, path: str, words: Sequence[str]) -> str:
-    """An error that begins with a setting, with the file and the line at which the recipe sets it, unless it was typed."""
+    """An error that begins with a setting, with the line at which the recipe sets it, unless it was typed."""
     setting = re.match(r"`(\w+)`", message)
     if setting is None or path in message or f"--{setting[1]}" in split_flags(words):
         return message
